@@ -1,0 +1,86 @@
+/*
+ * The command line: one table of our own options, from which parsing and --help are made (and later
+ * the man page and completions); whatever is not ours is pytest's and is passed on in order.
+ *
+ * Rules: own options are long only and never abbreviated; `--name=value` and `--name value` both work;
+ * `--` ends ours and is passed on to nobody; a first argument that is the name of a verb selects it.
+ * Own options are recognised anywhere before `--`. An argument that follows a pytest option which takes a value is
+ * that option's value, never ours (`-k --baseline`).
+ */
+#ifndef PTD_CONFIG_OPTIONS_H
+#define PTD_CONFIG_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/err.h"
+
+enum ptd_host {
+    PTD_HOST_AUTO,
+    PTD_HOST_EMBED,   /* dlopen libpython into our host program */
+    PTD_HOST_PRELOAD, /* the user's own executable with the stub in LD_PRELOAD */
+    PTD_HOST_EXEC,    /* plain exec, the shared object imported from -c */
+};
+
+enum ptd_mode {
+    PTD_MODE_AFFECTED,
+    PTD_MODE_ALL,
+};
+
+struct ptd_options {
+    /* what to do instead of running */
+    bool help, short_help, version;
+
+    bool baseline;       /* --baseline, --diff-baseline */
+    bool force;          /* --force, --diff-force: with --baseline every test runs */
+    bool no_record;      /* --no-record: leave the data alone */
+    bool since_baseline; /* --since-baseline */
+    bool dry_run;        /* --dry-run: node ids, then a count */
+    bool json;           /* --json: the selection as JSON on stdout, nothing is run */
+    bool fail_if_none;   /* --no-tests=fail: exit 5 when nothing is affected (default: pass) */
+    enum ptd_mode mode;  /* --mode affected|all; --testmon-noselect is `all` */
+    enum ptd_host host;  /* --host auto|embed|preload|exec */
+    bool off;            /* --no-testmon: plain pytest, nothing recorded */
+    bool decision_log;   /* --diff-v: decisions to stderr */
+    const char *python;  /* --python PATH; NULL = discover */
+    const char *cache_dir; /* --cache-dir DIR, else $PYT_DIFF_CACHE_DIR, else NULL */
+    int batch_size;        /* --batch-size, --diff-batch-size; accepted, see --help */
+    int cache_size;        /* --cache-size, --diff-cache-size */
+
+    /* What goes to pytest, in order; borrowed from argv, the array is owned. "--parallel[=N]" has
+     * become "-n" "N" (or "auto"). */
+    const char **pytest_args;
+    size_t pytest_count;
+
+    /* What we understand of pytest's own arguments (they are passed on all the same). */
+    int verbosity;            /* -v minus -q, -vv counts two, -qq minus two, --verbosity=N */
+    const char *rootdir;      /* --rootdir, or NULL */
+    const char *inifile;      /* -c / --config-file, or NULL */
+    const char *color;        /* --color VALUE, or NULL */
+    bool informational;       /* -h, --help, --version, -V, --markers, --fixtures, --fixtures-per-test,
+                                 --setup-plan, --trace-config: pass through to pytest, no selection, no recording */
+    bool collect_only;        /* --co, --collect-only */
+    bool debugger;            /* --pdb, --trace */
+    bool parallel;            /* -n given (not 0) */
+    const char **paths;       /* positional arguments: "dir", "file.py", "file.py::node"; owned array of borrowed */
+    size_t path_count;
+    bool narrowed;            /* -k, -m, --lf, --ff..., --deselect, --ignore*, -x, --maxfail, --sw present:
+                                 fewer tests than the selection may run */
+    /*
+     * The arguments that may change the outcome of a test (-W, -o, -p, --strict*, options of plugins ...), in order, joined
+     * by '\n': owned, "" when there are none. Left out are positional arguments and those that only
+     * change what is shown, chosen, ordered or where output goes: verbosity, -k, -m, -x, -n, --dist,
+     * --lf, --co, --tb, -r, --durations, --color, --junit-xml, --cov-report and the like. An option that is not known stays in.
+     */
+    char *outcome_args;
+};
+
+/* `argv` without the program name. Fails with PTD_E_USAGE (nearest match as the hint). */
+int ptd_options_parse(int argc, char **argv, struct ptd_options *out, struct ptd_err *err);
+void ptd_options_release(struct ptd_options *options);
+
+/* -h: one screen; --help: everything, from the table. */
+void ptd_options_help(FILE *out, bool full);
+
+#endif

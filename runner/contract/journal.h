@@ -1,0 +1,111 @@
+/*
+ * The journal: what the tracer in the Python process writes and the engine reads after the run.
+ *
+ * One directory per session, one file per process: <session>/<pid>-<n>.ptdj. A file is only
+ * appended to, with one write() per batch, and a batch ends in the record that makes it count
+ * (J_TEST, J_COLLECT), so a process that is killed loses at most the test that was running.
+ *
+ * File    = 8 bytes "PTDJRNL1", then records.
+ * Record  = u32 length of payload, u32 type, payload, u32 CRC-32 of (length, type, payload).
+ * Numbers are little endian. A string is a u32 length and its bytes (UTF-8, or the file system's own
+ * bytes for paths), without NUL. A reader stops at the first record that is cut off or fails its CRC.
+ *
+ * Ids (file, code, name, scope) are per process, start at 0 and are defined before their first use.
+ * What belongs to a scope is additive: several J_DELTA of one scope are united, also when they
+ * repeat an id.
+ */
+#ifndef PTD_CONTRACT_JOURNAL_H
+#define PTD_CONTRACT_JOURNAL_H
+
+#define PTD_JOURNAL_MAGIC  "PTDJRNL1"
+#define PTD_JOURNAL_SUFFIX ".ptdj"
+/* Longest payload that a reader accepts. */
+#define PTD_JOURNAL_MAX_PAYLOAD (64u << 20)
+
+enum ptd_journal_type {
+    /*
+     * One fact about the process: string key, string value. Keys (repeatable where plural):
+     *   role        "main", "worker" (pytest-xdist) or "controller"
+     *   rootdir     pytest's rootdir, absolute
+     *   inipath     the configuration file that pytest chose, absolute, or ""
+     *   python      "3.11.7"
+     *   implementation "cpython"
+     *   platform    sys.platform "-" machine
+     *   syspath     one per entry of sys.path that lies in a site- or dist-packages folder or that
+     *               holds *.dist-info or *.egg-info, absolute
+     *   python_files, norecursedirs, testpaths: one record per entry, as configured
+     *   doctest     "1" when --doctest-modules is on
+     *   basetemp    pytest's base temporary directory when known
+     *   tracer      "eval", "monitoring", or "none: REASON" (nothing of this process is trusted)
+     *   partial     "1" when node ids were given on the command line
+     *   pytest      version of pytest
+     */
+    PTD_J_FACT = 1,
+    /* u32 id, string path (absolute, real), then what stat() said when the file was first seen:
+     * u64 size, u64 mtime in ns, u64 inode. All three 0 when the file could not be found. */
+    PTD_J_FILE = 2,
+    /* u32 id, u32 file id, u32 first line, string co_name */
+    PTD_J_CODE = 3,
+    /* u32 id, string: a module name as an import asked for it, absolute ("pkg.sub") */
+    PTD_J_NAME = 4,
+    /* u32 id, u32 kind (enum ptd_scope_kind), u32 file id or PTD_J_NO_FILE, string label */
+    PTD_J_SCOPE = 5,
+    /*
+     * u32 scope id, u32 flags (enum ptd_scope_flag), then five lists, each a u32 count and that many
+     * u32: code ids that were entered, scope ids that it uses (fixtures), file ids of the modules
+     * that it imported or whose import it repeated, name ids that it asked for, and pairs
+     * (code id, line): project functions entered while a module was being imported, with the line of
+     * that module's own frame below the call (0 when it is not known); a pair counts as two numbers
+     * and its code id need not be repeated in the first list.
+     */
+    PTD_J_DELTA = 6,
+    /*
+     * A file that pytest collected. u32 scope id, u32 outcome (enum ptd_outcome), u32 flags
+     * (enum ptd_collect_flag), string path of the file (absolute, real), u32 count and that many
+     * strings: the node ids in it, in order, before deselection.
+     */
+    PTD_J_COLLECT = 7,
+    /*
+     * A test that finished. u32 scope id, u32 outcome, u32 flags (enum ptd_scope_flag), u64 duration
+     * in microseconds (set-up, call and teardown), u32 scope id of the collection of its file or
+     * PTD_J_NO_SCOPE, string node id, string path of its file (absolute, real).
+     */
+    PTD_J_TEST = 8,
+    /* string node id: the test has started. Without a J_TEST of the same id behind it the process
+     * died in it. */
+    PTD_J_START = 9,
+    /* u32 exit status of pytest: the process came to its end. */
+    PTD_J_END = 10,
+};
+
+#define PTD_J_NO_FILE  0xffffffffu
+#define PTD_J_NO_SCOPE 0xffffffffu
+
+enum ptd_scope_kind {
+    PTD_SCOPE_SESSION = 0, /* hooks and whatever belongs to nobody else: charged to every test */
+    PTD_SCOPE_TEST = 1,
+    PTD_SCOPE_FIXTURE = 2, /* one instance of a fixture of wider scope */
+    PTD_SCOPE_MODULE = 3,  /* the import of one file */
+    PTD_SCOPE_COLLECT = 4, /* the collection of one file */
+};
+
+enum ptd_scope_flag {
+    /* Recording was disturbed while the scope was open: tests that use it are not trusted. */
+    PTD_SCOPE_INCOMPLETE = 1,
+};
+
+enum ptd_collect_flag {
+    /* Only part of the file was collected (node ids on the command line). */
+    PTD_COLLECT_PARTIAL = 1,
+};
+
+enum ptd_outcome {
+    PTD_OUTCOME_PASSED = 0,
+    PTD_OUTCOME_FAILED = 1, /* call failed, or strict xpass */
+    PTD_OUTCOME_ERROR = 2,  /* set-up or teardown failed; for a file: it could not be collected */
+    PTD_OUTCOME_SKIPPED = 3,
+    PTD_OUTCOME_XFAILED = 4,
+    PTD_OUTCOME_XPASSED = 5,
+};
+
+#endif
