@@ -1,0 +1,40 @@
+# Third-party sources that no distribution packages: fetched at configure time by the npm client as the
+# machine has it set up, pinned by version and SHA-256, unpacked into the build directory.
+set(PTD_DEPS_DIR "" CACHE PATH
+  "Directory that holds the archives already (offline and distribution builds)")
+
+set(PTD_TREE_SITTER_PYTHON_SHA256 aab5b860d93dbf84b37fed532f7dacc0468ede5387d0c74911d68f964287662a)
+
+# ptd_fetch_npm(NAME VERSION SHA256 variable-with-the-hash RESULT variable-for-the-directory)
+function(ptd_fetch_npm name version)
+  cmake_parse_arguments(F "" "SHA256;RESULT" "" ${ARGN})
+  set(archive "${name}-${version}.tgz")
+  set(dir "${CMAKE_BINARY_DIR}/_deps")
+  set(file "${dir}/${archive}")
+  file(MAKE_DIRECTORY "${dir}")
+  if(PTD_DEPS_DIR)
+    set(file "${PTD_DEPS_DIR}/${archive}")
+  elseif(NOT EXISTS "${file}")
+    find_program(NPM npm)
+    if(NOT NPM)
+      message(FATAL_ERROR "${archive} is needed: install npm, or name a directory that holds it with -DPTD_DEPS_DIR=")
+    endif()
+    execute_process(
+      COMMAND "${NPM}" pack --silent --pack-destination "${dir}" "${name}@${version}"
+      WORKING_DIRECTORY "${dir}" RESULT_VARIABLE failed OUTPUT_QUIET ERROR_VARIABLE message)
+    if(failed)
+      message(FATAL_ERROR "npm pack ${name}@${version} failed: ${message}")
+    endif()
+  endif()
+  if(NOT EXISTS "${file}")
+    message(FATAL_ERROR "${file} is not there")
+  endif()
+  file(SHA256 "${file}" got)
+  if(NOT got STREQUAL "${${F_SHA256}}")
+    message(FATAL_ERROR "${file}: SHA-256 is ${got}, expected ${${F_SHA256}}")
+  endif()
+  if(NOT EXISTS "${dir}/${name}-${version}/package")
+    file(ARCHIVE_EXTRACT INPUT "${file}" DESTINATION "${dir}/${name}-${version}")
+  endif()
+  set(${F_RESULT} "${dir}/${name}-${version}/package" PARENT_SCOPE)
+endfunction()
