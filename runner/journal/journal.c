@@ -1,0 +1,320 @@
+#include "journal/journal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/crc32.h"
+#include "base/map.h"
+#include "base/mem.h"
+
+/* Larger files are refused: the reader holds a journal in memory. */
+#define MAX_FILE ((size_t)1 << 30)
+
+static const char *read_string(struct ptd_journal *j, struct ptd_reader *r)
+{
+    uint32_t len = ptd_reader_u32(r);
+    const char *bytes = ptd_reader_bytes(r, len);
+    if (!bytes || memchr(bytes, '\0', len)) {
+        r->bad = 1;
+        return "";
+    }
+    j->strings = ptd_xgrow(j->strings, &j->string_cap, j->string_count + 1, sizeof(char *));
+    char *copy = ptd_xmalloc((size_t)len + 1);
+    memcpy(copy, bytes, len);
+    copy[len] = '\0';
+    j->strings[j->string_count++] = copy;
+    return copy;
+}
+
+/* A defined id, the next of its kind: anything else is damage. */
+static void expect_id(struct ptd_reader *r, size_t next)
+{
+    if (ptd_reader_u32(r) != next)
+        r->bad = 1;
+}
+
+/* Reads `count * width` ids that must be below `limit` (checked for the first of each `width`). */
+static void read_ids(struct ptd_reader *r, struct ptd_u32s *out, size_t limit, size_t width)
+{
+    size_t count = (size_t)ptd_reader_u32(r) * width;
+    if (r->bad || (size_t)(r->end - r->pos) / 4 < count) {
+        r->bad = 1;
+        return;
+    }
+    out->items = ptd_xgrow(out->items, &out->cap, out->count + count, sizeof(uint32_t));
+    for (size_t i = 0; i < count; i++) {
+        uint32_t value = ptd_reader_u32(r);
+        if (i % width == 0 && value >= limit)
+            r->bad = 1;
+        out->items[out->count + i] = value;
+    }
+    if (!r->bad)
+        out->count += count;
+}
+
+static void read_fact(struct ptd_journal *j, struct ptd_reader *r)
+{
+    struct ptd_journal_fact fact;
+    fact.key = read_string(j, r);
+    fact.value = read_string(j, r);
+    if (r->bad)
+        return;
+    j->facts = ptd_xgrow(j->facts, &j->fact_cap, j->fact_count + 1, sizeof(fact));
+    j->facts[j->fact_count++] = fact;
+}
+
+static void read_file(struct ptd_journal *j, struct ptd_reader *r)
+{
+    struct ptd_journal_file file;
+    expect_id(r, j->file_count);
+    file.path = read_string(j, r);
+    file.size = ptd_reader_u64(r);
+    file.mtime_ns = ptd_reader_u64(r);
+    file.ino = ptd_reader_u64(r);
+    if (r->bad)
+        return;
+    j->files = ptd_xgrow(j->files, &j->file_cap, j->file_count + 1, sizeof(file));
+    j->files[j->file_count++] = file;
+}
+
+static void read_code(struct ptd_journal *j, struct ptd_reader *r)
+{
+    struct ptd_journal_code code;
+    expect_id(r, j->code_count);
+    code.file = ptd_reader_u32(r);
+    code.line = ptd_reader_u32(r);
+    code.name = read_string(j, r);
+    if (code.file >= j->file_count)
+        r->bad = 1;
+    if (r->bad)
+        return;
+    j->codes = ptd_xgrow(j->codes, &j->code_cap, j->code_count + 1, sizeof(code));
+    j->codes[j->code_count++] = code;
+}
+
+static void read_name(struct ptd_journal *j, struct ptd_reader *r)
+{
+    expect_id(r, j->name_count);
+    const char *name = read_string(j, r);
+    if (r->bad)
+        return;
+    j->names = ptd_xgrow(j->names, &j->name_cap, j->name_count + 1, sizeof(char *));
+    j->names[j->name_count++] = name;
+}
+
+static void read_scope(struct ptd_journal *j, struct ptd_reader *r)
+{
+    struct ptd_journal_scope scope = {0};
+    expect_id(r, j->scope_count);
+    uint32_t kind = ptd_reader_u32(r);
+    scope.kind = (enum ptd_scope_kind)kind;
+    scope.file = ptd_reader_u32(r);
+    scope.label = read_string(j, r);
+    if (kind > PTD_SCOPE_COLLECT || (scope.file != PTD_J_NO_FILE && scope.file >= j->file_count))
+        r->bad = 1;
+    if (r->bad)
+        return;
+    j->scopes = ptd_xgrow(j->scopes, &j->scope_cap, j->scope_count + 1, sizeof(scope));
+    j->scopes[j->scope_count++] = scope;
+}
+
+static void read_delta(struct ptd_journal *j, struct ptd_reader *r)
+{
+    uint32_t id = ptd_reader_u32(r);
+    uint32_t flags = ptd_reader_u32(r);
+    if (r->bad || id >= j->scope_count) {
+        r->bad = 1;
+        return;
+    }
+    struct ptd_journal_scope *scope = &j->scopes[id];
+    scope->flags |= flags;
+    read_ids(r, &scope->codes, j->code_count, 1);
+    read_ids(r, &scope->uses, j->scope_count, 1);
+    read_ids(r, &scope->imports, j->file_count, 1);
+    read_ids(r, &scope->names, j->name_count, 1);
+    read_ids(r, &scope->pairs, j->code_count, 2);
+}
+
+static void read_collect(struct ptd_journal *j, struct ptd_reader *r)
+{
+    struct ptd_journal_collect c = {0};
+    c.scope = ptd_reader_u32(r);
+    c.outcome = ptd_reader_u32(r);
+    c.flags = ptd_reader_u32(r);
+    c.path = read_string(j, r);
+    size_t count = ptd_reader_u32(r);
+    if (r->bad || c.scope >= j->scope_count || (size_t)(r->end - r->pos) / 4 < count) {
+        r->bad = 1;
+        return;
+    }
+    c.tests = ptd_xcalloc(count, sizeof(char *));
+    for (size_t i = 0; i < count && !r->bad; i++)
+        c.tests[c.count++] = read_string(j, r);
+    if (r->bad) {
+        free(c.tests);
+        return;
+    }
+    j->collects = ptd_xgrow(j->collects, &j->collect_cap, j->collect_count + 1, sizeof(c));
+    j->collects[j->collect_count++] = c;
+}
+
+static void read_test(struct ptd_journal *j, struct ptd_reader *r)
+{
+    struct ptd_journal_test t;
+    t.scope = ptd_reader_u32(r);
+    t.outcome = ptd_reader_u32(r);
+    t.flags = ptd_reader_u32(r);
+    t.duration_us = ptd_reader_u64(r);
+    t.collect = ptd_reader_u32(r);
+    t.nodeid = read_string(j, r);
+    t.path = read_string(j, r);
+    if (t.scope >= j->scope_count || (t.collect != PTD_J_NO_SCOPE && t.collect >= j->scope_count))
+        r->bad = 1;
+    if (r->bad)
+        return;
+    j->tests = ptd_xgrow(j->tests, &j->test_cap, j->test_count + 1, sizeof(t));
+    j->tests[j->test_count++] = t;
+}
+
+static void read_start(struct ptd_journal *j, struct ptd_reader *r)
+{
+    const char *nodeid = read_string(j, r);
+    if (r->bad)
+        return;
+    j->started = ptd_xgrow(j->started, &j->started_cap, j->started_count + 1, sizeof(char *));
+    j->started[j->started_count++] = nodeid;
+}
+
+static bool read_record(struct ptd_journal *j, uint32_t type, struct ptd_reader *r)
+{
+    switch (type) {
+    case PTD_J_FACT:
+        read_fact(j, r);
+        break;
+    case PTD_J_FILE:
+        read_file(j, r);
+        break;
+    case PTD_J_CODE:
+        read_code(j, r);
+        break;
+    case PTD_J_NAME:
+        read_name(j, r);
+        break;
+    case PTD_J_SCOPE:
+        read_scope(j, r);
+        break;
+    case PTD_J_DELTA:
+        read_delta(j, r);
+        break;
+    case PTD_J_COLLECT:
+        read_collect(j, r);
+        break;
+    case PTD_J_TEST:
+        read_test(j, r);
+        break;
+    case PTD_J_START:
+        read_start(j, r);
+        break;
+    case PTD_J_END:
+        j->status = ptd_reader_u32(r);
+        j->ended = !r->bad;
+        break;
+    default:
+        r->bad = 1;
+    }
+    return !r->bad;
+}
+
+/* Keeps in `started` only what has no J_TEST. */
+static void drop_finished(struct ptd_journal *j)
+{
+    PTD_CLEANUP_MAP struct ptd_map done = PTD_MAP_INIT;
+    for (size_t i = 0; i < j->test_count; i++)
+        ptd_map_puts(&done, j->tests[i].nodeid, 1);
+    size_t kept = 0;
+    for (size_t i = 0; i < j->started_count; i++)
+        if (!ptd_map_get(&done, j->started[i], 0))
+            j->started[kept++] = j->started[i];
+    j->started_count = kept;
+}
+
+static int parse(struct ptd_journal *j, struct ptd_err *err)
+{
+    struct ptd_reader in = ptd_reader_init(j->raw.data, j->raw.len);
+    const char *magic = ptd_reader_bytes(&in, 8);
+    if (!magic || memcmp(magic, PTD_JOURNAL_MAGIC, 8) != 0)
+        return ptd_err_set(err, PTD_E_IO, "not a journal of this version");
+    while (in.pos < in.end) {
+        const unsigned char *start = in.pos;
+        uint32_t len = ptd_reader_u32(&in);
+        uint32_t type = ptd_reader_u32(&in);
+        const void *payload =
+            len <= PTD_JOURNAL_MAX_PAYLOAD ? ptd_reader_bytes(&in, len) : NULL;
+        uint32_t crc = ptd_reader_u32(&in);
+        struct ptd_reader r = ptd_reader_init(payload, len);
+        if (!payload || in.bad || ptd_crc32(start, 8 + (size_t)len) != crc ||
+            !read_record(j, type, &r)) {
+            j->torn = true;
+            break;
+        }
+    }
+    drop_finished(j);
+    return 0;
+}
+
+int ptd_journal_parse(const void *data, size_t len, struct ptd_journal *out, struct ptd_err *err)
+{
+    *out = (struct ptd_journal){0};
+    ptd_buf_add(&out->raw, data, len);
+    if (parse(out, err) == 0)
+        return 0;
+    ptd_journal_release(out);
+    return -1;
+}
+
+int ptd_journal_read(const char *path, struct ptd_journal *out, struct ptd_err *err)
+{
+    *out = (struct ptd_journal){0};
+    if (ptd_buf_read_file(&out->raw, path, MAX_FILE, err) == 0) {
+        if (parse(out, err) == 0)
+            return 0;
+        ptd_err_wrap(err, "%s", path);
+    }
+    ptd_journal_release(out);
+    return -1;
+}
+
+void ptd_journal_release(struct ptd_journal *j)
+{
+    for (size_t i = 0; i < j->scope_count; i++) {
+        free(j->scopes[i].codes.items);
+        free(j->scopes[i].uses.items);
+        free(j->scopes[i].imports.items);
+        free(j->scopes[i].names.items);
+        free(j->scopes[i].pairs.items);
+    }
+    for (size_t i = 0; i < j->collect_count; i++)
+        free(j->collects[i].tests);
+    for (size_t i = 0; i < j->string_count; i++)
+        free(j->strings[i]);
+    free(j->facts);
+    free(j->files);
+    free(j->codes);
+    free(j->names);
+    free(j->scopes);
+    free(j->collects);
+    free(j->tests);
+    free(j->started);
+    free(j->strings);
+    ptd_buf_release(&j->raw);
+    *j = (struct ptd_journal){0};
+}
+
+const char *ptd_journal_fact_get(const struct ptd_journal *j, const char *key,
+                                 const char *otherwise)
+{
+    for (size_t i = 0; i < j->fact_count; i++)
+        if (strcmp(j->facts[i].key, key) == 0)
+            return j->facts[i].value;
+    return otherwise;
+}

@@ -1,0 +1,91 @@
+/*
+ * Reading a journal (contract/journal.h) into memory. Everything from the file is bounds-checked; ids that
+ * were not defined make the record that names them end the reading, as a torn record does.
+ */
+#ifndef PTD_JOURNAL_JOURNAL_H
+#define PTD_JOURNAL_JOURNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "contract/journal.h"
+
+struct ptd_journal_fact {
+    const char *key, *value; /* borrowed from the journal's strings */
+};
+
+struct ptd_journal_file {
+    const char *path;
+    uint64_t size, mtime_ns, ino; /* zeros: it could not be found */
+};
+
+struct ptd_journal_code {
+    uint32_t file, line;
+    const char *name;
+};
+
+/* Growing list of ids; not sorted, may repeat. */
+struct ptd_u32s {
+    uint32_t *items; /* owned */
+    size_t count, cap;
+};
+
+struct ptd_journal_scope {
+    enum ptd_scope_kind kind;
+    uint32_t file;
+    uint32_t flags;
+    const char *label;
+    struct ptd_u32s codes, uses, imports, names, pairs;
+};
+
+struct ptd_journal_collect {
+    uint32_t scope, outcome, flags;
+    const char *path;
+    const char **tests; /* owned array of borrowed node ids */
+    size_t count;
+};
+
+struct ptd_journal_test {
+    uint32_t scope, outcome, flags, collect;
+    uint64_t duration_us;
+    const char *nodeid, *path;
+};
+
+struct ptd_journal {
+    struct ptd_journal_fact *facts;
+    size_t fact_count, fact_cap;
+    struct ptd_journal_file *files;
+    size_t file_count, file_cap;
+    struct ptd_journal_code *codes;
+    size_t code_count, code_cap;
+    const char **names;
+    size_t name_count, name_cap;
+    struct ptd_journal_scope *scopes;
+    size_t scope_count, scope_cap;
+    struct ptd_journal_collect *collects;
+    size_t collect_count, collect_cap;
+    struct ptd_journal_test *tests;
+    size_t test_count, test_cap;
+    const char **started; /* tests that were begun and are not in `tests`: the process died in them */
+    size_t started_count, started_cap;
+    bool ended;      /* J_END was there */
+    uint32_t status; /* of J_END */
+    bool torn;       /* something unreadable follows what was read */
+    struct ptd_buf raw; /* owned: the file's bytes */
+    char **strings;     /* owned */
+    size_t string_count, string_cap;
+};
+
+/* Fails only when the file cannot be read or is not a journal. */
+int ptd_journal_read(const char *path, struct ptd_journal *out, struct ptd_err *err);
+/* The same from memory (copied). */
+int ptd_journal_parse(const void *data, size_t len, struct ptd_journal *out, struct ptd_err *err);
+void ptd_journal_release(struct ptd_journal *journal);
+/* First value of a fact, or `otherwise`. */
+const char *ptd_journal_fact_get(const struct ptd_journal *journal, const char *key,
+                                 const char *otherwise);
+
+#endif

@@ -1,0 +1,119 @@
+/* What no record refers to any more: mark what is in use, delete the rest. */
+#include <sqlite3.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "store/internal.h"
+#include "store/store.h"
+
+struct marks {
+    unsigned char *bits;
+    size_t size; /* in ids */
+};
+
+static void mark(struct marks *marks, ptd_id id)
+{
+    if (id < 0)
+        return;
+    size_t at = (size_t)id;
+    if (at >= marks->size) {
+        size_t old = (marks->size + 7) / 8;
+        size_t size = (at + 1) * 2;
+        marks->bits = ptd_xrealloc(marks->bits, (size + 7) / 8);
+        for (size_t i = old; i < (size + 7) / 8; i++)
+            marks->bits[i] = 0;
+        marks->size = size;
+    }
+    marks->bits[at / 8] |= (unsigned char)(1u << (at % 8));
+}
+
+static bool marked(const struct marks *marks, ptd_id id)
+{
+    size_t at = (size_t)id;
+    return at < marks->size && (marks->bits[at / 8] >> (at % 8) & 1);
+}
+
+static void mark_all(struct marks *marks, const void *data, size_t len, bool deltas)
+{
+    struct ptd_reader r = ptd_reader_init(data, len);
+    ptd_id id = 0;
+    while (r.pos < r.end && !r.bad) {
+        ptd_id value = (ptd_id)ptd_reader_varint(&r);
+        id = deltas ? id + value : value;
+        mark(marks, id);
+    }
+}
+
+/* Marks the ids in the blobs of column 1; with `only`, of the rows whose id (column 0) is marked there. */
+static int mark_from(struct ptd_store *store, const char *sql, struct marks *marks, bool deltas,
+                     const struct marks *only, struct ptd_err *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    if (sqlite3_prepare_v2(store->db, sql, -1, &stmt, NULL) != SQLITE_OK)
+        return ptd_store_fail(store, err, "cannot read");
+    int rc;
+    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW)
+        if (!only || marked(only, sqlite3_column_int64(stmt, 0)))
+            mark_all(marks, sqlite3_column_blob(stmt, 1), (size_t)sqlite3_column_bytes(stmt, 1),
+                     deltas);
+    sqlite3_finalize(stmt);
+    return rc == SQLITE_DONE ? 0 : ptd_store_fail(store, err, "cannot read");
+}
+
+static int delete_unmarked(struct ptd_store *store, const char *list, const char *drop,
+                           const struct marks *marks, struct ptd_err *err)
+{
+    sqlite3_stmt *each = NULL, *del = NULL;
+    int result = -1;
+    if (sqlite3_prepare_v2(store->db, list, -1, &each, NULL) != SQLITE_OK ||
+        sqlite3_prepare_v2(store->db, drop, -1, &del, NULL) != SQLITE_OK) {
+        ptd_store_fail(store, err, "cannot clean up");
+        goto out;
+    }
+    int rc;
+    while ((rc = sqlite3_step(each)) == SQLITE_ROW) {
+        if (marked(marks, sqlite3_column_int64(each, 0)))
+            continue;
+        sqlite3_bind_int64(del, 1, sqlite3_column_int64(each, 0));
+        int done = sqlite3_step(del);
+        sqlite3_reset(del);
+        if (done != SQLITE_DONE) {
+            rc = done;
+            break;
+        }
+    }
+    result = rc == SQLITE_DONE ? 0 : ptd_store_fail(store, err, "cannot clean up");
+out:
+    sqlite3_finalize(each);
+    sqlite3_finalize(del);
+    return result;
+}
+
+int ptd_store_collect_garbage(struct ptd_store *store, struct ptd_err *err)
+{
+    struct marks depsets = {0}, fingerprints = {0};
+    int result = -1;
+    if (mark_from(store, "SELECT id, depsets FROM record", &depsets, false, NULL, err) == 0 &&
+        mark_from(store, "SELECT id, fingerprints FROM depset", &fingerprints, true, &depsets,
+                  err) == 0 &&
+        delete_unmarked(store, "SELECT id FROM depset", "DELETE FROM depset WHERE id = ?1",
+                        &depsets, err) == 0 &&
+        delete_unmarked(store, "SELECT id FROM fingerprint",
+                        "DELETE FROM fingerprint WHERE id = ?1", &fingerprints, err) == 0) {
+        result = 0;
+        if (sqlite3_exec(store->db,
+                         "DELETE FROM used_version;"
+                         "INSERT INTO used_version SELECT DISTINCT file_id,"
+                         " ifnull(version_id, -1) FROM fingerprint;"
+                         "DELETE FROM node WHERE id NOT IN (SELECT node_id FROM record);"
+                         "DELETE FROM run WHERE id NOT IN (SELECT run_id FROM record);"
+                         "DELETE FROM version WHERE id NOT IN"
+                         " (SELECT version_id FROM fingerprint WHERE version_id IS NOT NULL"
+                         "  UNION SELECT version_id FROM file WHERE version_id IS NOT NULL)",
+                         NULL, NULL, NULL) != SQLITE_OK)
+            result = ptd_store_fail(store, err, "cannot clean up");
+    }
+    free(depsets.bits);
+    free(fingerprints.bits);
+    return result;
+}

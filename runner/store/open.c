@@ -1,0 +1,222 @@
+/* Opening, making and repairing the database file. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/path.h"
+#include "store/internal.h"
+#include "store/schema.h"
+#include "store/store.h"
+
+/* "PTDF": the first bytes of the file say whose database it is. */
+#define APPLICATION_ID 0x50544446
+#define BUSY_MS        20000
+
+static int make_directories(const char *dir, struct ptd_err *err)
+{
+    PTD_CLEANUP_FREE char *path = ptd_xstrdup(dir);
+    for (char *p = path + 1;; p++) {
+        if (*p != '/' && *p != '\0')
+            continue;
+        char saved = *p;
+        *p = '\0';
+        if (mkdir(path, 0777) < 0 && errno != EEXIST)
+            return ptd_err_sys(err, PTD_E_STORE, "cannot make the directory %s", path);
+        *p = saved;
+        if (!saved)
+            return 0;
+    }
+}
+
+static void write_if_missing(const char *dir, const char *name, const char *text)
+{
+    PTD_CLEANUP_FREE char *path = ptd_path_join(dir, name);
+    PTD_CLEANUP_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return;
+    ssize_t done = write(fd, text, strlen(text));
+    (void)done; /* only a courtesy to backup programs and git */
+}
+
+static int execute(struct ptd_store *store, const char *sql, struct ptd_err *err, const char *what)
+{
+    if (sqlite3_exec(store->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        return ptd_store_fail(store, err, what);
+    return 0;
+}
+
+static int64_t pragma(struct ptd_store *store, const char *sql)
+{
+    sqlite3_stmt *stmt = NULL;
+    int64_t value = -1;
+    if (sqlite3_prepare_v2(store->db, sql, -1, &stmt, NULL) == SQLITE_OK &&
+        sqlite3_step(stmt) == SQLITE_ROW)
+        value = sqlite3_column_int64(stmt, 0);
+    sqlite3_finalize(stmt);
+    return value;
+}
+
+static int make_schema(struct ptd_store *store, struct ptd_err *err)
+{
+    /* Two processes may find the new file at the same time: the second sees the version under the lock. */
+    if (execute(store, "BEGIN IMMEDIATE", err, "cannot write") < 0)
+        return -1;
+    if (pragma(store, "PRAGMA user_version") == 0) {
+        char stamp[128];
+        snprintf(stamp, sizeof(stamp), "PRAGMA application_id = %d; PRAGMA user_version = %d",
+                 APPLICATION_ID, PTD_SCHEMA_VERSION);
+        if (execute(store, PTD_SCHEMA, err, "cannot make the tables") < 0 ||
+            execute(store, stamp, err, "cannot make the tables") < 0) {
+            ptd_store_rollback(store);
+            return -1;
+        }
+    }
+    return execute(store, "COMMIT", err, "cannot write");
+}
+
+enum verdict { GOOD, NEW, BAD };
+
+/* Whether the open file is ours and sound as far as a look at its first pages tells. */
+static enum verdict examine(struct ptd_store *store, const char **why)
+{
+    int64_t version = pragma(store, "PRAGMA user_version");
+    int code = sqlite3_errcode(store->db) & 0xff;
+    if (version < 0) {
+        *why = code == SQLITE_BUSY ? NULL : "is corrupt";
+        return BAD;
+    }
+    if (version == 0 && pragma(store, "SELECT count(*) FROM sqlite_master") == 0)
+        return NEW;
+    if (pragma(store, "PRAGMA application_id") != APPLICATION_ID) {
+        *why = "is not a database of pyt-diff";
+        return BAD;
+    }
+    if (version != PTD_SCHEMA_VERSION) {
+        *why = version > PTD_SCHEMA_VERSION ? "was made by a newer pyt-diff"
+                                            : "was made by an older pyt-diff";
+        return BAD;
+    }
+    if (pragma(store, "SELECT count(*) FROM sqlite_master WHERE type = 'table'"
+                      " AND name IN ('meta','environment','version','file','fingerprint',"
+                      "'used_version','depset','node','run','record')") != 10) {
+        *why = "is corrupt";
+        return BAD;
+    }
+    return GOOD;
+}
+
+static int open_file(struct ptd_store *store, struct ptd_err *err)
+{
+    int flags = store->read_only ? SQLITE_OPEN_READONLY
+                                 : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+    if (sqlite3_open_v2(store->path, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+        return ptd_store_fail(store, err, "cannot open");
+    sqlite3_busy_timeout(store->db, BUSY_MS);
+    sqlite3_exec(store->db, "PRAGMA foreign_keys = ON; PRAGMA cache_size = -16000;"
+                            "PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 268435456",
+                 NULL, NULL, NULL);
+    return 0;
+}
+
+static void shut(struct ptd_store *store)
+{
+    for (int i = 0; i < PTD_SQL_COUNT; i++) {
+        sqlite3_finalize(store->statements[i]);
+        store->statements[i] = NULL;
+    }
+    sqlite3_close(store->db);
+    store->db = NULL;
+}
+
+/* Renames the database and its companions to "<name>.<stamp>.bad", so that nothing is lost for good. */
+static int move_aside(struct ptd_store *store, const char *why, char **note, struct ptd_err *err)
+{
+    static const char *const tails[] = {"", "-wal", "-shm"};
+    long stamp = (long)time(NULL);
+    for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {
+        PTD_CLEANUP_FREE char *from = ptd_xasprintf("%s%s", store->path, tails[i]);
+        PTD_CLEANUP_FREE char *to = ptd_xasprintf("%s.%ld.bad%s", store->path, stamp, tails[i]);
+        if (rename(from, to) < 0 && errno != ENOENT)
+            return ptd_err_sys(err, PTD_E_STORE, "%s %s, and it cannot be moved aside", store->path,
+                               why);
+    }
+    free(*note);
+    *note = ptd_xasprintf("%s %s; moved aside to %s.%ld.bad, starting anew", store->path, why,
+                          store->path, stamp);
+    return 0;
+}
+
+static int open_checked(struct ptd_store *store, char **note, struct ptd_err *err)
+{
+    const char *why = NULL;
+    if (open_file(store, err) < 0)
+        return -1;
+    enum verdict verdict = examine(store, &why);
+    if (verdict == BAD && !why)
+        return ptd_store_fail(store, err, "cannot read");
+    if (verdict == BAD && store->read_only)
+        return ptd_err_set(err, PTD_E_STORE, "%s %s", store->path, why);
+    if (verdict == BAD) {
+        shut(store);
+        if (move_aside(store, why, note, err) < 0 || open_file(store, err) < 0)
+            return -1;
+    }
+    if (store->read_only)
+        return 0;
+    if (execute(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL", err,
+                "cannot switch to write-ahead logging") < 0)
+        return -1;
+    return verdict == GOOD ? 0 : make_schema(store, err);
+}
+
+int ptd_store_open(const char *dir, bool read_only, struct ptd_store **out, char **note,
+                   struct ptd_err *err)
+{
+    *out = NULL;
+    *note = NULL;
+    PTD_CLEANUP_FREE char *path = ptd_path_join(dir, "pyt-diff.db");
+    if (read_only && access(path, F_OK) < 0)
+        return ptd_err_sys(err, PTD_E_STORE, "cannot open %s", path);
+    if (!read_only && access(path, F_OK) < 0) {
+        if (make_directories(dir, err) < 0)
+            return -1;
+        write_if_missing(dir, "CACHEDIR.TAG",
+                         "Signature: 8a477f597d28d172789f06886806bc55\n"
+                         "# This directory was made by pyt-diff; it can be deleted at any time.\n");
+        write_if_missing(dir, ".gitignore", "*\n");
+    }
+    struct ptd_store *store = ptd_xcalloc(1, sizeof(*store));
+    store->path = ptd_xstrdup(path);
+    store->read_only = read_only;
+    if (open_checked(store, note, err) < 0) {
+        ptd_store_close(store);
+        return -1;
+    }
+    *out = store;
+    return 0;
+}
+
+void ptd_store_close(struct ptd_store *store)
+{
+    if (!store)
+        return;
+    shut(store);
+    free(store->path);
+    free(store);
+}
+
+int ptd_store_abandon(struct ptd_store *store, char **note, struct ptd_err *err)
+{
+    *note = NULL;
+    shut(store);
+    int result = move_aside(store, "is corrupt", note, err);
+    ptd_store_close(store);
+    return result;
+}

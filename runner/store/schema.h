@@ -1,0 +1,66 @@
+/* The tables, version PTD_SCHEMA_VERSION (kept in PRAGMA user_version). docs/FORMAT.md explains them. */
+#ifndef PTD_STORE_SCHEMA_H
+#define PTD_STORE_SCHEMA_H
+
+#define PTD_SCHEMA_VERSION 1
+
+#define PTD_SCHEMA                                                                                 \
+    "CREATE TABLE meta ("                                                                          \
+    "  key TEXT PRIMARY KEY NOT NULL,"                                                             \
+    "  value TEXT NOT NULL) WITHOUT ROWID;"                                                        \
+    "CREATE TABLE environment ("                                                                   \
+    "  id INTEGER PRIMARY KEY,"                                                                    \
+    "  name TEXT NOT NULL UNIQUE);"                                                                \
+    "CREATE TABLE version ("                                                                       \
+    "  id INTEGER PRIMARY KEY,"                                                                    \
+    "  hash BLOB NOT NULL UNIQUE,"                                                                 \
+    "  blocks BLOB);"                                                                              \
+    "CREATE TABLE file ("                                                                          \
+    "  id INTEGER PRIMARY KEY,"                                                                    \
+    "  kind INTEGER NOT NULL,"                                                                     \
+    "  path TEXT NOT NULL,"                                                                        \
+    "  size INTEGER NOT NULL DEFAULT 0,"                                                           \
+    "  mtime INTEGER NOT NULL DEFAULT 0,"                                                          \
+    "  ctime INTEGER NOT NULL DEFAULT 0,"                                                          \
+    "  inode INTEGER NOT NULL DEFAULT 0,"                                                          \
+    "  hashed_at INTEGER NOT NULL DEFAULT 0,"                                                      \
+    "  version_id INTEGER REFERENCES version(id),"                                                 \
+    "  UNIQUE (kind, path));"                                                                      \
+    "CREATE TABLE fingerprint ("                                                                   \
+    "  id INTEGER PRIMARY KEY,"                                                                    \
+    "  file_id INTEGER NOT NULL REFERENCES file(id),"                                              \
+    "  version_id INTEGER REFERENCES version(id),"                                                 \
+    "  blocks BLOB NOT NULL,"                                                                      \
+    "  UNIQUE (file_id, version_id, blocks));"                                                     \
+    "CREATE TABLE used_version ("                                                                  \
+    "  file_id INTEGER NOT NULL REFERENCES file(id),"                                              \
+    "  version_id INTEGER NOT NULL,"                                                               \
+    "  PRIMARY KEY (file_id, version_id)) WITHOUT ROWID;"                                          \
+    "CREATE TABLE depset ("                                                                        \
+    "  id INTEGER PRIMARY KEY,"                                                                    \
+    "  hash BLOB NOT NULL UNIQUE,"                                                                 \
+    "  fingerprints BLOB NOT NULL);"                                                               \
+    "CREATE TABLE node ("                                                                          \
+    "  id INTEGER PRIMARY KEY,"                                                                    \
+    "  is_file INTEGER NOT NULL,"                                                                  \
+    "  name TEXT NOT NULL,"                                                                        \
+    "  file_id INTEGER NOT NULL REFERENCES file(id),"                                              \
+    "  UNIQUE (is_file, name));"                                                                   \
+    "CREATE TABLE run ("                                                                           \
+    "  id INTEGER PRIMARY KEY,"                                                                    \
+    "  started TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,"                                           \
+    "  baseline INTEGER NOT NULL,"                                                                 \
+    "  git_commit TEXT);"                                                                          \
+    "CREATE TABLE record ("                                                                        \
+    "  id INTEGER PRIMARY KEY,"                                                                    \
+    "  node_id INTEGER NOT NULL REFERENCES node(id) ON DELETE CASCADE,"                            \
+    "  environment_id INTEGER NOT NULL REFERENCES environment(id),"                                \
+    "  run_id INTEGER NOT NULL REFERENCES run(id),"                                                \
+    "  outcome INTEGER NOT NULL,"                                                                  \
+    "  duration_us INTEGER NOT NULL,"                                                              \
+    "  baseline INTEGER NOT NULL DEFAULT 0,"                                                       \
+    "  depsets BLOB NOT NULL,"                                                                     \
+    "  tests BLOB,"                                                                                \
+    "  UNIQUE (environment_id, node_id, depsets));"
+
+#endif

@@ -1,0 +1,546 @@
+#include "store/store.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "store/internal.h"
+
+static const char *const statement_text[PTD_SQL_COUNT] = {
+    [SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [SQL_COMMIT] = "COMMIT",
+    [SQL_META_GET] = "SELECT value FROM meta WHERE key = ?1",
+    [SQL_META_SET] = "INSERT INTO meta VALUES (?1, ?2)"
+                     " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+    [SQL_ENVIRONMENT_ADD] = "INSERT OR IGNORE INTO environment (name) VALUES (?1)",
+    [SQL_ENVIRONMENT_GET] = "SELECT id FROM environment WHERE name = ?1",
+    [SQL_FILES] = "SELECT f.id, f.path, f.kind, f.size, f.mtime, f.ctime, f.inode, f.hashed_at,"
+                  " f.version_id, v.hash FROM file f LEFT JOIN version v ON v.id = f.version_id"
+                  " ORDER BY f.kind, f.path",
+    [SQL_FILE_ADD] = "INSERT OR IGNORE INTO file (kind, path) VALUES (?1, ?2)",
+    [SQL_FILE_GET] = "SELECT id FROM file WHERE kind = ?1 AND path = ?2",
+    [SQL_FILE_SEEN] = "UPDATE file SET size = ?2, mtime = ?3, ctime = ?4, inode = ?5,"
+                      " hashed_at = ?6, version_id = ?7 WHERE id = ?1",
+    [SQL_VERSION_ADD] = "INSERT OR IGNORE INTO version (hash) VALUES (?1)",
+    [SQL_VERSION_GET] = "SELECT id, blocks IS NOT NULL FROM version WHERE hash = ?1",
+    [SQL_BLOCKS_SET] = "UPDATE version SET blocks = ?2 WHERE id = ?1",
+    [SQL_BLOCKS_GET] = "SELECT blocks FROM version WHERE id = ?1",
+    [SQL_FINGERPRINT_ADD] = "INSERT INTO fingerprint (file_id, version_id, blocks)"
+                            " VALUES (?1, ?2, ?3)",
+    [SQL_FINGERPRINT_GET] = "SELECT id FROM fingerprint"
+                            " WHERE file_id = ?1 AND version_id IS ?2 AND blocks = ?3",
+    [SQL_USED_ADD] = "INSERT OR IGNORE INTO used_version VALUES (?1, ?2)",
+    [SQL_USED_EACH] = "SELECT file_id, version_id FROM used_version",
+    [SQL_FINGERPRINT_EACH] = "SELECT id, file_id, version_id, blocks FROM fingerprint"
+                             " WHERE file_id = ?1 AND version_id IS ?2",
+    [SQL_DEPSET_ADD] = "INSERT INTO depset (hash, fingerprints) VALUES (?1, ?2)",
+    [SQL_DEPSET_GET] = "SELECT id FROM depset WHERE hash = ?1",
+    [SQL_DEPSET_EACH] = "SELECT id, fingerprints FROM depset",
+    [SQL_NODE_ADD] = "INSERT OR IGNORE INTO node (is_file, name, file_id) VALUES (?1, ?2, ?3)",
+    [SQL_NODE_GET] = "SELECT id FROM node WHERE is_file = ?1 AND name = ?2",
+    [SQL_NODE_EACH] = "SELECT id, name, file_id, is_file FROM node",
+    [SQL_RUN_ADD] = "INSERT INTO run (baseline, git_commit) VALUES (?1, ?2)",
+    [SQL_RECORD_PUT] = "INSERT INTO record (environment_id, node_id, depsets, run_id, outcome,"
+                       " duration_us, tests) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+                       " ON CONFLICT (environment_id, node_id, depsets) DO UPDATE SET"
+                       " run_id = excluded.run_id, outcome = excluded.outcome,"
+                       " duration_us = excluded.duration_us, tests = excluded.tests",
+    [SQL_RECORD_PRUNE] = "DELETE FROM record WHERE environment_id = ?1 AND node_id = ?2"
+                         " AND baseline = 0 AND id NOT IN (SELECT id FROM record"
+                         " WHERE environment_id = ?1 AND node_id = ?2"
+                         " ORDER BY run_id DESC, id DESC LIMIT ?3)",
+    [SQL_RECORD_EACH] = "SELECT id, node_id, outcome, duration_us, run_id, baseline, depsets, tests"
+                        " FROM record WHERE environment_id = ?1"
+                        " ORDER BY node_id, run_id DESC, id DESC",
+    [SQL_BASELINE_CLEAR] = "UPDATE record SET baseline = 0"
+                           " WHERE environment_id = ?1 AND baseline = 1",
+    [SQL_BASELINE_SET] = "UPDATE record SET baseline = 1 WHERE id = ?1",
+};
+
+int ptd_store_fail(struct ptd_store *store, struct ptd_err *err, const char *what)
+{
+    int code = sqlite3_extended_errcode(store->db);
+    if (!err)
+        return -1;
+    ptd_err_set(err, PTD_E_STORE, "%s: %s: %s", store->path, what, sqlite3_errmsg(store->db));
+    if ((code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB)
+        err->sys_errno = EBADMSG;
+    if ((code & 0xff) == SQLITE_BUSY)
+        ptd_err_hint(err, "another pyt-diff is writing to it; wait for it to finish");
+    else if ((code & 0xff) == SQLITE_FULL)
+        ptd_err_hint(err, "the disk is full; free some space, the results are kept until then");
+    return -1;
+}
+
+sqlite3_stmt *ptd_store_prepare(struct ptd_store *store, enum ptd_sql which, struct ptd_err *err)
+{
+    if (!store->statements[which] &&
+        sqlite3_prepare_v3(store->db, statement_text[which], -1, SQLITE_PREPARE_PERSISTENT,
+                           &store->statements[which], NULL) != SQLITE_OK) {
+        ptd_store_fail(store, err, "cannot prepare a statement");
+        return NULL;
+    }
+    return store->statements[which];
+}
+
+/* Runs a statement that returns no row; resets it. */
+static int run(struct ptd_store *store, sqlite3_stmt *stmt, struct ptd_err *err, const char *what)
+{
+    int rc = sqlite3_step(stmt);
+    sqlite3_reset(stmt);
+    if (rc != SQLITE_DONE && rc != SQLITE_ROW)
+        return ptd_store_fail(store, err, what);
+    return 0;
+}
+
+/* Runs a look-up of one id: 1 found, 0 none, -1 failed. */
+static int look_up(struct ptd_store *store, sqlite3_stmt *stmt, ptd_id *out, struct ptd_err *err)
+{
+    int rc = sqlite3_step(stmt);
+    if (rc == SQLITE_ROW)
+        *out = sqlite3_column_int64(stmt, 0);
+    sqlite3_reset(stmt);
+    if (rc == SQLITE_ROW)
+        return 1;
+    return rc == SQLITE_DONE ? 0 : ptd_store_fail(store, err, "cannot read");
+}
+
+int ptd_store_begin(struct ptd_store *store, struct ptd_err *err)
+{
+    sqlite3_stmt *stmt = ptd_store_prepare(store, SQL_BEGIN, err);
+    return stmt ? run(store, stmt, err, "cannot write") : -1;
+}
+
+int ptd_store_commit(struct ptd_store *store, struct ptd_err *err)
+{
+    sqlite3_stmt *stmt = ptd_store_prepare(store, SQL_COMMIT, err);
+    return stmt ? run(store, stmt, err, "cannot write") : -1;
+}
+
+void ptd_store_rollback(struct ptd_store *store)
+{
+    if (!sqlite3_get_autocommit(store->db))
+        sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+int ptd_store_meta_get(struct ptd_store *store, const char *key, char **value, struct ptd_err *err)
+{
+    sqlite3_stmt *stmt = ptd_store_prepare(store, SQL_META_GET, err);
+    *value = NULL;
+    if (!stmt)
+        return -1;
+    sqlite3_bind_text(stmt, 1, key, -1, SQLITE_STATIC);
+    int rc = sqlite3_step(stmt);
+    if (rc == SQLITE_ROW)
+        *value = ptd_xstrdup((const char *)sqlite3_column_text(stmt, 0));
+    sqlite3_reset(stmt);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : ptd_store_fail(store, err, "cannot read");
+}
+
+int ptd_store_meta_set(struct ptd_store *store, const char *key, const char *value,
+                       struct ptd_err *err)
+{
+    sqlite3_stmt *stmt = ptd_store_prepare(store, SQL_META_SET, err);
+    if (!stmt)
+        return -1;
+    sqlite3_bind_text(stmt, 1, key, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 2, value, -1, SQLITE_STATIC);
+    return run(store, stmt, err, "cannot write");
+}
+
+int ptd_store_environment(struct ptd_store *store, const char *name, ptd_id *out,
+                          struct ptd_err *err)
+{
+    sqlite3_stmt *get = ptd_store_prepare(store, SQL_ENVIRONMENT_GET, err);
+    if (!get)
+        return -1;
+    sqlite3_bind_text(get, 1, name, -1, SQLITE_STATIC);
+    int found = look_up(store, get, out, err);
+    if (found)
+        return found < 0 ? -1 : 0;
+    *out = 0;
+    if (store->read_only)
+        return 0;
+    sqlite3_stmt *add = ptd_store_prepare(store, SQL_ENVIRONMENT_ADD, err);
+    if (!add)
+        return -1;
+    sqlite3_bind_text(add, 1, name, -1, SQLITE_STATIC);
+    if (run(store, add, err, "cannot write") < 0)
+        return -1;
+    return look_up(store, get, out, err) < 0 ? -1 : 0;
+}
+
+int ptd_store_files(struct ptd_store *store, struct ptd_store_files *out, struct ptd_err *err)
+{
+    *out = (struct ptd_store_files){0};
+    sqlite3_stmt *stmt = ptd_store_prepare(store, SQL_FILES, err);
+    if (!stmt)
+        return -1;
+    size_t cap = 0;
+    int rc;
+    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        out->items = ptd_xgrow(out->items, &cap, out->count + 1, sizeof(*out->items));
+        struct ptd_store_file *f = &out->items[out->count++];
+        *f = (struct ptd_store_file){
+            .id = sqlite3_column_int64(stmt, 0),
+            .path = (const char *)(uintptr_t)out->strings.len, /* made a pointer below */
+            .kind = (enum ptd_file_kind)sqlite3_column_int(stmt, 2),
+            .hashed_at = (uint64_t)sqlite3_column_int64(stmt, 7),
+            .version = sqlite3_column_int64(stmt, 8),
+        };
+        ptd_buf_add(&out->strings, sqlite3_column_text(stmt, 1),
+                    (size_t)sqlite3_column_bytes(stmt, 1) + 1);
+        for (int i = 0; i < 4; i++)
+            f->sig[i] = (uint64_t)sqlite3_column_int64(stmt, 3 + i);
+        if (sqlite3_column_bytes(stmt, 9) == (int)sizeof(f->hash))
+            memcpy(&f->hash, sqlite3_column_blob(stmt, 9), sizeof(f->hash));
+    }
+    sqlite3_reset(stmt);
+    if (rc != SQLITE_DONE) {
+        ptd_store_files_release(out);
+        return ptd_store_fail(store, err, "cannot read");
+    }
+    for (size_t i = 0; i < out->count; i++)
+        out->items[i].path = out->strings.data + (uintptr_t)out->items[i].path;
+    return 0;
+}
+
+void ptd_store_files_release(struct ptd_store_files *files)
+{
+    free(files->items);
+    ptd_buf_release(&files->strings);
+    *files = (struct ptd_store_files){0};
+}
+
+int ptd_store_file(struct ptd_store *store, enum ptd_file_kind kind, const char *path, ptd_id *out,
+                   struct ptd_err *err)
+{
+    sqlite3_stmt *get = ptd_store_prepare(store, SQL_FILE_GET, err);
+    sqlite3_stmt *add = ptd_store_prepare(store, SQL_FILE_ADD, err);
+    if (!get || !add)
+        return -1;
+    sqlite3_bind_int(get, 1, (int)kind);
+    sqlite3_bind_text(get, 2, path, -1, SQLITE_STATIC);
+    int found = look_up(store, get, out, err);
+    if (found)
+        return found < 0 ? -1 : 0;
+    sqlite3_bind_int(add, 1, (int)kind);
+    sqlite3_bind_text(add, 2, path, -1, SQLITE_STATIC);
+    if (run(store, add, err, "cannot write") < 0)
+        return -1;
+    *out = sqlite3_last_insert_rowid(store->db);
+    return 0;
+}
+
+int ptd_store_file_seen(struct ptd_store *store, ptd_id file, const uint64_t sig[4],
+                        uint64_t hashed_at, ptd_id version, struct ptd_err *err)
+{
+    sqlite3_stmt *stmt = ptd_store_prepare(store, SQL_FILE_SEEN, err);
+    if (!stmt)
+        return -1;
+    sqlite3_bind_int64(stmt, 1, file);
+    for (int i = 0; i < 4; i++)
+        sqlite3_bind_int64(stmt, 2 + i, (sqlite3_int64)sig[i]);
+    sqlite3_bind_int64(stmt, 6, (sqlite3_int64)hashed_at);
+    if (version)
+        sqlite3_bind_int64(stmt, 7, version);
+    else
+        sqlite3_bind_null(stmt, 7);
+    return run(store, stmt, err, "cannot write");
+}
+
+int ptd_store_version(struct ptd_store *store, const struct ptd_hash128 *hash, ptd_id *out,
+                      bool *parsed, struct ptd_err *err)
+{
+    sqlite3_stmt *get = ptd_store_prepare(store, SQL_VERSION_GET, err);
+    sqlite3_stmt *add = ptd_store_prepare(store, SQL_VERSION_ADD, err);
+    if (!get || !add)
+        return -1;
+    sqlite3_bind_blob(get, 1, hash->bytes, sizeof(hash->bytes), SQLITE_STATIC);
+    int rc = sqlite3_step(get);
+    if (rc == SQLITE_ROW) {
+        *out = sqlite3_column_int64(get, 0);
+        *parsed = sqlite3_column_int(get, 1) != 0;
+    }
+    sqlite3_reset(get);
+    if (rc == SQLITE_ROW)
+        return 0;
+    if (rc != SQLITE_DONE)
+        return ptd_store_fail(store, err, "cannot read");
+    sqlite3_bind_blob(add, 1, hash->bytes, sizeof(hash->bytes), SQLITE_STATIC);
+    if (run(store, add, err, "cannot write") < 0)
+        return -1;
+    *out = sqlite3_last_insert_rowid(store->db);
+    *parsed = false;
+    return 0;
+}
+
+int ptd_store_set_blocks(struct ptd_store *store, ptd_id version, const void *data, size_t len,
+                         struct ptd_err *err)
+{
+    sqlite3_stmt *stmt = ptd_store_prepare(store, SQL_BLOCKS_SET, err);
+    if (!stmt)
+        return -1;
+    sqlite3_bind_int64(stmt, 1, version);
+    sqlite3_bind_blob64(stmt, 2, data, len, SQLITE_STATIC);
+    return run(store, stmt, err, "cannot write");
+}
+
+int ptd_store_get_blocks(struct ptd_store *store, ptd_id version, struct ptd_buf *out, bool *found,
+                         struct ptd_err *err)
+{
+    sqlite3_stmt *stmt = ptd_store_prepare(store, SQL_BLOCKS_GET, err);
+    *found = false;
+    if (!stmt)
+        return -1;
+    sqlite3_bind_int64(stmt, 1, version);
+    int rc = sqlite3_step(stmt);
+    if (rc == SQLITE_ROW && sqlite3_column_type(stmt, 0) == SQLITE_BLOB) {
+        *found = true;
+        ptd_buf_add(out, sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0));
+    }
+    sqlite3_reset(stmt);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : ptd_store_fail(store, err, "cannot read");
+}
+
+static void bind_version(sqlite3_stmt *stmt, int at, ptd_id version)
+{
+    if (version == PTD_VERSION_UNKNOWN)
+        sqlite3_bind_null(stmt, at);
+    else
+        sqlite3_bind_int64(stmt, at, version);
+}
+
+int ptd_store_fingerprint(struct ptd_store *store, ptd_id file, ptd_id version, const void *blocks,
+                          size_t len, ptd_id *out, struct ptd_err *err)
+{
+    sqlite3_stmt *get = ptd_store_prepare(store, SQL_FINGERPRINT_GET, err);
+    sqlite3_stmt *add = ptd_store_prepare(store, SQL_FINGERPRINT_ADD, err);
+    sqlite3_stmt *used = ptd_store_prepare(store, SQL_USED_ADD, err);
+    if (!get || !add || !used)
+        return -1;
+    sqlite3_bind_int64(get, 1, file);
+    bind_version(get, 2, version);
+    sqlite3_bind_blob64(get, 3, len ? blocks : "", len, SQLITE_STATIC);
+    int found = look_up(store, get, out, err);
+    if (found)
+        return found < 0 ? -1 : 0;
+    sqlite3_bind_int64(add, 1, file);
+    bind_version(add, 2, version);
+    sqlite3_bind_blob64(add, 3, len ? blocks : "", len, SQLITE_STATIC);
+    if (run(store, add, err, "cannot write") < 0)
+        return -1;
+    *out = sqlite3_last_insert_rowid(store->db);
+    sqlite3_bind_int64(used, 1, file);
+    sqlite3_bind_int64(used, 2, version);
+    return run(store, used, err, "cannot write");
+}
+
+int ptd_store_depset(struct ptd_store *store, const void *fingerprints, size_t len, ptd_id *out,
+                     struct ptd_err *err)
+{
+    sqlite3_stmt *get = ptd_store_prepare(store, SQL_DEPSET_GET, err);
+    sqlite3_stmt *add = ptd_store_prepare(store, SQL_DEPSET_ADD, err);
+    if (!get || !add)
+        return -1;
+    struct ptd_hash128 hash = ptd_hash128(fingerprints, len);
+    sqlite3_bind_blob(get, 1, hash.bytes, sizeof(hash.bytes), SQLITE_STATIC);
+    int found = look_up(store, get, out, err);
+    if (found)
+        return found < 0 ? -1 : 0;
+    sqlite3_bind_blob(add, 1, hash.bytes, sizeof(hash.bytes), SQLITE_STATIC);
+    sqlite3_bind_blob64(add, 2, len ? fingerprints : "", len, SQLITE_STATIC);
+    if (run(store, add, err, "cannot write") < 0)
+        return -1;
+    *out = sqlite3_last_insert_rowid(store->db);
+    return 0;
+}
+
+int ptd_store_node(struct ptd_store *store, const char *name, ptd_id file, bool is_file,
+                   ptd_id *out, struct ptd_err *err)
+{
+    sqlite3_stmt *get = ptd_store_prepare(store, SQL_NODE_GET, err);
+    sqlite3_stmt *add = ptd_store_prepare(store, SQL_NODE_ADD, err);
+    if (!get || !add)
+        return -1;
+    sqlite3_bind_int(get, 1, is_file);
+    sqlite3_bind_text(get, 2, name, -1, SQLITE_STATIC);
+    int found = look_up(store, get, out, err);
+    if (found)
+        return found < 0 ? -1 : 0;
+    sqlite3_bind_int(add, 1, is_file);
+    sqlite3_bind_text(add, 2, name, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(add, 3, file);
+    if (run(store, add, err, "cannot write") < 0)
+        return -1;
+    *out = sqlite3_last_insert_rowid(store->db);
+    return 0;
+}
+
+int ptd_store_run_start(struct ptd_store *store, bool baseline, const char *commit, ptd_id *out,
+                        struct ptd_err *err)
+{
+    sqlite3_stmt *stmt = ptd_store_prepare(store, SQL_RUN_ADD, err);
+    if (!stmt)
+        return -1;
+    sqlite3_bind_int(stmt, 1, baseline);
+    sqlite3_bind_text(stmt, 2, commit, -1, SQLITE_STATIC);
+    if (run(store, stmt, err, "cannot write") < 0)
+        return -1;
+    *out = sqlite3_last_insert_rowid(store->db);
+    return 0;
+}
+
+int ptd_store_record(struct ptd_store *store, ptd_id environment, const struct ptd_record *record,
+                     struct ptd_err *err)
+{
+    sqlite3_stmt *put = ptd_store_prepare(store, SQL_RECORD_PUT, err);
+    sqlite3_stmt *prune = ptd_store_prepare(store, SQL_RECORD_PRUNE, err);
+    if (!put || !prune)
+        return -1;
+    sqlite3_bind_int64(put, 1, environment);
+    sqlite3_bind_int64(put, 2, record->node);
+    sqlite3_bind_blob64(put, 3, record->depsets_len ? record->depsets : "", record->depsets_len,
+                        SQLITE_STATIC);
+    sqlite3_bind_int64(put, 4, record->run);
+    sqlite3_bind_int(put, 5, record->outcome);
+    sqlite3_bind_int64(put, 6, (sqlite3_int64)record->duration_us);
+    if (record->tests)
+        sqlite3_bind_blob64(put, 7, record->tests, record->tests_len, SQLITE_STATIC);
+    else
+        sqlite3_bind_null(put, 7);
+    if (run(store, put, err, "cannot write") < 0)
+        return -1;
+    sqlite3_bind_int64(prune, 1, environment);
+    sqlite3_bind_int64(prune, 2, record->node);
+    sqlite3_bind_int(prune, 3, PTD_RECORDS_KEPT);
+    return run(store, prune, err, "cannot write");
+}
+
+int ptd_store_set_baseline(struct ptd_store *store, ptd_id environment, const ptd_id *records,
+                           size_t count, struct ptd_err *err)
+{
+    sqlite3_stmt *clear = ptd_store_prepare(store, SQL_BASELINE_CLEAR, err);
+    sqlite3_stmt *set = ptd_store_prepare(store, SQL_BASELINE_SET, err);
+    if (!clear || !set)
+        return -1;
+    sqlite3_bind_int64(clear, 1, environment);
+    if (run(store, clear, err, "cannot write") < 0)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        sqlite3_bind_int64(set, 1, records[i]);
+        if (run(store, set, err, "cannot write") < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Ends an iteration: the statement is reset, `rc` is that of the last step, `stopped` the visitor's word. */
+static int finish(struct ptd_store *store, sqlite3_stmt *stmt, int rc, int stopped,
+                  struct ptd_err *err)
+{
+    sqlite3_reset(stmt);
+    if (stopped)
+        return -1;
+    return rc == SQLITE_DONE ? 0 : ptd_store_fail(store, err, "cannot read");
+}
+
+int ptd_store_each_node(struct ptd_store *store,
+                        int (*visit)(const struct ptd_store_node *, void *), void *arg,
+                        struct ptd_err *err)
+{
+    sqlite3_stmt *stmt = ptd_store_prepare(store, SQL_NODE_EACH, err);
+    if (!stmt)
+        return -1;
+    int rc, stopped = 0;
+    while (!stopped && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        struct ptd_store_node node = {
+            .id = sqlite3_column_int64(stmt, 0),
+            .name = (const char *)sqlite3_column_text(stmt, 1),
+            .file = sqlite3_column_int64(stmt, 2),
+            .is_file = sqlite3_column_int(stmt, 3) != 0,
+        };
+        stopped = visit(&node, arg);
+    }
+    return finish(store, stmt, rc, stopped, err);
+}
+
+int ptd_store_each_record(struct ptd_store *store, ptd_id environment,
+                          int (*visit)(const struct ptd_record *, void *), void *arg,
+                          struct ptd_err *err)
+{
+    sqlite3_stmt *stmt = ptd_store_prepare(store, SQL_RECORD_EACH, err);
+    if (!stmt)
+        return -1;
+    sqlite3_bind_int64(stmt, 1, environment);
+    int rc, stopped = 0;
+    while (!stopped && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        struct ptd_record record = {
+            .id = sqlite3_column_int64(stmt, 0),
+            .node = sqlite3_column_int64(stmt, 1),
+            .outcome = sqlite3_column_int(stmt, 2),
+            .duration_us = (uint64_t)sqlite3_column_int64(stmt, 3),
+            .run = sqlite3_column_int64(stmt, 4),
+            .baseline = sqlite3_column_int(stmt, 5) != 0,
+            .depsets = sqlite3_column_blob(stmt, 6),
+            .depsets_len = (size_t)sqlite3_column_bytes(stmt, 6),
+            .tests = sqlite3_column_blob(stmt, 7),
+            .tests_len = (size_t)sqlite3_column_bytes(stmt, 7),
+        };
+        stopped = visit(&record, arg);
+    }
+    return finish(store, stmt, rc, stopped, err);
+}
+
+int ptd_store_each_used_version(struct ptd_store *store, int (*visit)(ptd_id, ptd_id, void *),
+                                void *arg, struct ptd_err *err)
+{
+    sqlite3_stmt *stmt = ptd_store_prepare(store, SQL_USED_EACH, err);
+    if (!stmt)
+        return -1;
+    int rc, stopped = 0;
+    while (!stopped && (rc = sqlite3_step(stmt)) == SQLITE_ROW)
+        stopped = visit(sqlite3_column_int64(stmt, 0), sqlite3_column_int64(stmt, 1), arg);
+    return finish(store, stmt, rc, stopped, err);
+}
+
+int ptd_store_each_fingerprint(struct ptd_store *store, ptd_id file, ptd_id version,
+                               int (*visit)(const struct ptd_fingerprint *, void *), void *arg,
+                               struct ptd_err *err)
+{
+    sqlite3_stmt *stmt = ptd_store_prepare(store, SQL_FINGERPRINT_EACH, err);
+    if (!stmt)
+        return -1;
+    sqlite3_bind_int64(stmt, 1, file);
+    bind_version(stmt, 2, version);
+    int rc, stopped = 0;
+    while (!stopped && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        struct ptd_fingerprint fp = {
+            .id = sqlite3_column_int64(stmt, 0),
+            .file = sqlite3_column_int64(stmt, 1),
+            .version = version,
+            .blocks = sqlite3_column_blob(stmt, 3),
+            .blocks_len = (size_t)sqlite3_column_bytes(stmt, 3),
+        };
+        stopped = visit(&fp, arg);
+    }
+    return finish(store, stmt, rc, stopped, err);
+}
+
+int ptd_store_each_depset(struct ptd_store *store,
+                          int (*visit)(ptd_id, const void *, size_t, void *), void *arg,
+                          struct ptd_err *err)
+{
+    sqlite3_stmt *stmt = ptd_store_prepare(store, SQL_DEPSET_EACH, err);
+    if (!stmt)
+        return -1;
+    int rc, stopped = 0;
+    while (!stopped && (rc = sqlite3_step(stmt)) == SQLITE_ROW)
+        stopped = visit(sqlite3_column_int64(stmt, 0), sqlite3_column_blob(stmt, 1),
+                        (size_t)sqlite3_column_bytes(stmt, 1), arg);
+    return finish(store, stmt, rc, stopped, err);
+}
