@@ -1,5 +1,6 @@
 # Compiler flags that every target of ours gets, and the build options.
 option(PTD_WERROR "Warnings are errors" OFF)
+option(PTD_FUZZ "Build the fuzzers in tests/fuzz (clang)" OFF)
 set(PTD_SANITIZE "" CACHE STRING "Sanitizers for the engine and its tests, e.g. address,undefined")
 
 set(CMAKE_C_STANDARD 11)
