@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -24,11 +25,15 @@ MAY_USE = {
     "select": {"contract", "base"},
     "report": {"contract", "base"},
     "session": {"config", "contract", "base"},
+    "state": {"change", "store", "syntax", "contract", "base"},
+    "record": {"journal", "state", "change", "store", "syntax", "contract", "base"},
     "cmd": {
         "report",
         "select",
-        "store",
+        "record",
+        "state",
         "journal",
+        "store",
         "change",
         "syntax",
         "session",
@@ -45,7 +50,7 @@ RESERVED = {
     "sqlite3.h": ({"store"}, "sqlite3"),
     "tree_sitter/api.h": ({"syntax"}, "tree-sitter"),
     "xxhash.h": ({"base"}, "libxxhash"),
-    "Python.h": (set(), None),  # embed/ declares what it needs, one object serves all versions
+    "Python.h": ({"embed"}, None),
 }
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
@@ -94,7 +99,7 @@ def package_flags():
     done = subprocess.run(
         ["pkg-config", "--cflags", *packages], capture_output=True, text=True, check=True
     )
-    return done.stdout.split()
+    return [*done.stdout.split(), "-isystem", sysconfig.get_path("include")]
 
 
 def compile_alone(header, flags):
