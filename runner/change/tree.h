@@ -32,26 +32,31 @@ struct ptd_tree {
 };
 
 struct ptd_tree_options {
-    /* Extra file name endings to list besides those below (".txt"), NULL-terminated; may be NULL. */
+    /* Extra file name endings to list besides those below (".txt"), NULL-terminated; may be NULL.
+     */
     const char *const *endings;
     /* Paths to list whether or not the walk comes by: relative to the root, may begin with "../",
-     * or absolute; NULL-terminated; may be NULL. Listed under the name given here. Missing ones are left out. */
+     * or absolute; NULL-terminated; may be NULL. Listed under the name given here. Missing ones are
+     * left out. */
     const char *const *also;
     /* A directory to skip, relative to the root: the cache directory; may be NULL. */
     const char *skip;
 };
 
 /*
- * Walks the tree below `root`. Listed are regular files (symbolic links followed) that Python or pytest could
- * load: *.py, extension modules (*.so), and conftest/pytest configuration files (pytest.ini,
- * .pytest.ini, pytest.toml, .pytest.toml, pyproject.toml, tox.ini, setup.cfg), plus `endings` and `also`.
+ * Walks the tree below `root`. Listed are regular files (symbolic links followed) that Python or
+ * pytest could load: *.py, extension modules (*.so), and conftest/pytest configuration files
+ * (pytest.ini, .pytest.ini, pytest.toml, .pytest.toml, pyproject.toml, tox.ini, setup.cfg), plus
+ * `endings` and `also`.
  *
- * Left out: `.git`, `.hg`, `.svn`, `__pycache__`, `node_modules`, `.tox`, `.nox`, `.mypy_cache`, `.ruff_cache`,
- * `.pytest_cache`, `*.egg-info`, directories with a pyvenv.cfg or a conda-meta, and directories that git
- * ignores (.gitignore files at every level, .git/info/exclude; core.excludesFile is not read). An ignored
- * *file* in a directory that is walked is still listed when it ends in .py or .so: generated modules are ignored
- * and imported all the same. Links to directories are followed, each real directory (dev, inode) once.
- * Unreadable directories are counted and skipped. Fails only when `root` itself cannot be read.
+ * Left out: `.git`, `.hg`, `.svn`, `__pycache__`, `node_modules`, `.tox`, `.nox`, `.mypy_cache`,
+ * `.ruff_cache`,
+ * `.pytest_cache`, `*.egg-info`, directories with a pyvenv.cfg or a conda-meta, and directories
+ * that git ignores (.gitignore files at every level, .git/info/exclude; core.excludesFile is not
+ * read). An ignored *file* in a directory that is walked is still listed when it ends in .py or
+ * .so: generated modules are ignored and imported all the same. Links to directories are followed,
+ * each real directory (dev, inode) once. Unreadable directories are counted and skipped. Fails only
+ * when `root` itself cannot be read.
  */
 int ptd_tree_scan(const char *root, const struct ptd_tree_options *options, struct ptd_tree *out,
                   struct ptd_err *err);

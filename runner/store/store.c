@@ -253,8 +253,8 @@ int ptd_store_file_seen(struct ptd_store *store, ptd_id file, const uint64_t sig
     return run(store, stmt, err, "cannot write");
 }
 
-int ptd_store_version(struct ptd_store *store, const struct ptd_hash128 *hash, ptd_id *out,
-                      bool *parsed, struct ptd_err *err)
+int ptd_store_version(struct ptd_store *store, const struct ptd_hash128 *hash, bool make,
+                      ptd_id *out, bool *parsed, struct ptd_err *err)
 {
     sqlite3_stmt *get = ptd_store_prepare(store, SQL_VERSION_GET, err);
     sqlite3_stmt *add = ptd_store_prepare(store, SQL_VERSION_ADD, err);
@@ -271,11 +271,14 @@ int ptd_store_version(struct ptd_store *store, const struct ptd_hash128 *hash, p
         return 0;
     if (rc != SQLITE_DONE)
         return ptd_store_fail(store, err, "cannot read");
+    *parsed = false;
+    *out = -2;
+    if (!make)
+        return 0;
     sqlite3_bind_blob(add, 1, hash->bytes, sizeof(hash->bytes), SQLITE_STATIC);
     if (run(store, add, err, "cannot write") < 0)
         return -1;
     *out = sqlite3_last_insert_rowid(store->db);
-    *parsed = false;
     return 0;
 }
 

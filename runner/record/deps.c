@@ -1,0 +1,307 @@
+#include "record/deps.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/path.h"
+
+void ptd_u32s_add(struct ptd_u32s *list, uint32_t value)
+{
+    list->items = ptd_xgrow(list->items, &list->cap, list->count + 1, sizeof(uint32_t));
+    list->items[list->count++] = value;
+}
+
+static int compare_u32(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+void ptd_u32s_sort(struct ptd_u32s *list)
+{
+    if (list->count < 2)
+        return;
+    qsort(list->items, list->count, sizeof(uint32_t), compare_u32);
+    size_t kept = 1;
+    for (size_t i = 1; i < list->count; i++)
+        if (list->items[i] != list->items[kept - 1])
+            list->items[kept++] = list->items[i];
+    list->count = kept;
+}
+
+void ptd_deps_add(struct ptd_deps *deps, size_t file, uint32_t block)
+{
+    deps->items = ptd_xgrow(deps->items, &deps->cap, deps->count + 1, sizeof(ptd_dep));
+    deps->items[deps->count++] = (ptd_dep)file << 32 | block;
+}
+
+void ptd_deps_release(struct ptd_deps *deps)
+{
+    free(deps->items);
+    *deps = (struct ptd_deps){0};
+}
+
+static int compare_dep(const void *a, const void *b)
+{
+    ptd_dep x = *(const ptd_dep *)a, y = *(const ptd_dep *)b;
+    return x < y ? -1 : x > y;
+}
+
+static void sort_deps(struct ptd_deps *deps)
+{
+    if (deps->count < 2)
+        return;
+    qsort(deps->items, deps->count, sizeof(ptd_dep), compare_dep);
+    size_t kept = 1;
+    for (size_t i = 1; i < deps->count; i++)
+        if (deps->items[i] != deps->items[kept - 1])
+            deps->items[kept++] = deps->items[i];
+    deps->count = kept;
+}
+
+static bool ends_with(const char *s, const char *tail)
+{
+    size_t n = strlen(s), m = strlen(tail);
+    return n >= m && strcmp(s + n - m, tail) == 0;
+}
+
+/*
+ * Whether a file is the session's own product rather than a part of the project: it was not known before the
+ * session, and it is gone already or was written after the session began.
+ */
+static bool is_ephemeral(const struct ptd_dep_context *c, const char *relative,
+                         const struct ptd_journal_file *file)
+{
+    if (ptd_tree_find(&c->state->tree, relative))
+        return false;
+    struct ptd_stat_sig now;
+    if (!ptd_stat_sig_of(file->path, &now))
+        return true;
+    return file->mtime_ns >= c->session_start_ns;
+}
+
+/* Which content the process saw: only certain when the file looked the same to it as to us. */
+static ptd_id version_seen(const struct ptd_state_file *f, const struct ptd_journal_file *file)
+{
+    bool same = file->ino && f->sig.size == file->size && f->sig.mtime_ns == file->mtime_ns &&
+                f->sig.ino == file->ino;
+    return same && f->version > 0 ? f->version : PTD_VERSION_UNKNOWN;
+}
+
+static int resolve_file(struct ptd_dep_context *c, size_t i, struct ptd_err *err)
+{
+    const struct ptd_journal_file *file = &c->journal->files[i];
+    struct ptd_dep_file *out = &c->files[i];
+    *out = (struct ptd_dep_file){SIZE_MAX, PTD_VERSION_UNKNOWN, NULL, PTD_J_NO_SCOPE};
+    PTD_CLEANUP_FREE char *relative = ptd_path_relative(file->path, c->root);
+    enum ptd_file_kind kind = ends_with(relative, ".py") ? PTD_FILE_SOURCE : PTD_FILE_OPAQUE;
+    if (ptd_state_find(c->state, kind, relative) == SIZE_MAX && is_ephemeral(c, relative, file))
+        return 0;
+    if (ptd_state_add(c->state, kind, relative, &out->at, err) < 0)
+        return -1;
+    const struct ptd_state_file *f = &c->state->files[out->at];
+    out->version = version_seen(f, file);
+    if (kind == PTD_FILE_SOURCE && out->version > 0)
+        out->blocks = ptd_state_blocks(c->state, out->version);
+    return 0;
+}
+
+int ptd_dep_context_init(struct ptd_dep_context *c, struct ptd_state *state,
+                         const struct ptd_journal *journal, uint64_t session_start_ns,
+                         struct ptd_err *err)
+{
+    *c = (struct ptd_dep_context){.state = state,
+                                  .journal = journal,
+                                  .root = state->root,
+                                  .session_start_ns = session_start_ns};
+    c->files = ptd_xcalloc(journal->file_count, sizeof(*c->files));
+    c->scope_sets = ptd_xcalloc(journal->scope_count, sizeof(*c->scope_sets));
+    for (size_t i = 0; i < journal->file_count; i++)
+        if (resolve_file(c, i, err) < 0)
+            return -1;
+    c->version_count = state->count;
+    c->versions = ptd_xcalloc(c->version_count, sizeof(*c->versions));
+    for (size_t i = 0; i < journal->file_count; i++)
+        if (c->files[i].at != SIZE_MAX)
+            c->versions[c->files[i].at] = c->files[i].version;
+    for (size_t i = 0; i < journal->scope_count; i++) {
+        const struct ptd_journal_scope *s = &journal->scopes[i];
+        if (s->kind == PTD_SCOPE_MODULE && s->file != PTD_J_NO_FILE)
+            c->files[s->file].scope = (uint32_t)i;
+    }
+    return 0;
+}
+
+void ptd_dep_context_release(struct ptd_dep_context *c)
+{
+    free(c->files);
+    free(c->scope_sets);
+    free(c->versions);
+    ptd_map_release(&c->closures);
+}
+
+static void add_code(const struct ptd_dep_context *c, uint32_t code, struct ptd_deps *out)
+{
+    const struct ptd_journal_code *k = &c->journal->codes[code];
+    const struct ptd_dep_file *f = &c->files[k->file];
+    if (f->at == SIZE_MAX)
+        return;
+    size_t block = f->blocks ? ptd_blocks_locate(f->blocks, k->line, k->name) : 0;
+    ptd_deps_add(out, f->at, (uint32_t)block);
+    if (block)
+        ptd_deps_add(out, f->at, 0);
+}
+
+/* Each component of a requested module name is a dependency on who provides it. */
+static int add_name(struct ptd_dep_context *c, const char *name, struct ptd_deps *out,
+                    struct ptd_err *err)
+{
+    for (const char *p = name; *p;) {
+        size_t n = strcspn(p, ".");
+        PTD_CLEANUP_FREE char *component = ptd_xstrndup(p, n);
+        size_t at;
+        if (n && ptd_state_add(c->state, PTD_FILE_IMPORT, component, &at, err) < 0)
+            return -1;
+        if (n)
+            ptd_deps_add(out, at, 0);
+        p += n;
+        p += *p == '.';
+    }
+    return 0;
+}
+
+int ptd_dep_scope_items(struct ptd_dep_context *c, uint32_t scope, struct ptd_deps *out,
+                        struct ptd_err *err)
+{
+    const struct ptd_journal_scope *s = &c->journal->scopes[scope];
+    for (size_t i = 0; i < s->codes.count; i++)
+        add_code(c, s->codes.items[i], out);
+    for (size_t i = 0; i < s->pairs.count; i += 2)
+        add_code(c, s->pairs.items[i], out);
+    for (size_t i = 0; i < s->names.count; i++)
+        if (add_name(c, c->journal->names[s->names.items[i]], out, err) < 0)
+            return -1;
+    return 0;
+}
+
+void ptd_dep_scope_files(const struct ptd_dep_context *c, uint32_t scope, struct ptd_u32s *out)
+{
+    const struct ptd_journal_scope *s = &c->journal->scopes[scope];
+    for (size_t i = 0; i < s->imports.count; i++)
+        ptd_u32s_add(out, s->imports.items[i]);
+    for (size_t i = 0; i < s->codes.count; i++)
+        ptd_u32s_add(out, c->journal->codes[s->codes.items[i]].file);
+    for (size_t i = 0; i < s->pairs.count; i += 2)
+        ptd_u32s_add(out, c->journal->codes[s->pairs.items[i]].file);
+}
+
+int ptd_dep_closure_items(struct ptd_dep_context *c, struct ptd_u32s *files, struct ptd_deps *out,
+                          struct ptd_err *err)
+{
+    PTD_CLEANUP_FREE unsigned char *seen = ptd_xcalloc(c->journal->file_count, 1);
+    struct ptd_u32s todo = {0};
+    int result = 0;
+    for (size_t i = 0; i < files->count; i++)
+        ptd_u32s_add(&todo, files->items[i]);
+    while (todo.count && result == 0) {
+        uint32_t file = todo.items[--todo.count];
+        if (seen[file])
+            continue;
+        seen[file] = 1;
+        if (c->files[file].at != SIZE_MAX)
+            ptd_deps_add(out, c->files[file].at, 0);
+        if (c->files[file].scope != PTD_J_NO_SCOPE) {
+            ptd_dep_scope_files(c, c->files[file].scope, &todo);
+            result = ptd_dep_scope_items(c, c->files[file].scope, out, err);
+        }
+    }
+    free(todo.items);
+    return result;
+}
+
+/* One fingerprint: the blocks items[from..to) of one file. */
+static int store_fingerprint(struct ptd_dep_context *c, const ptd_dep *items, size_t count,
+                             ptd_id *out, struct ptd_err *err)
+{
+    PTD_CLEANUP_BUF struct ptd_buf blocks = PTD_BUF_INIT;
+    size_t at = (size_t)(items[0] >> 32);
+    uint32_t last = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t block = (uint32_t)items[i];
+        ptd_buf_add_varint(&blocks, block - last);
+        last = block;
+    }
+    const struct ptd_state_file *f = &c->state->files[at];
+    ptd_id version = at < c->version_count && c->versions[at] ? c->versions[at] : f->version;
+    if (version < 0)
+        version = PTD_VERSION_UNKNOWN;
+    if (version == 0)
+        version = PTD_VERSION_UNKNOWN; /* it was there for the test and is gone now */
+    return ptd_store_fingerprint(c->state->store, f->id, version, blocks.data, blocks.len, out,
+                                 err);
+}
+
+static int compare_id(const void *a, const void *b)
+{
+    ptd_id x = *(const ptd_id *)a, y = *(const ptd_id *)b;
+    return x < y ? -1 : x > y;
+}
+
+int ptd_dep_store_set(struct ptd_dep_context *c, struct ptd_deps *items, ptd_id *out,
+                      struct ptd_err *err)
+{
+    sort_deps(items);
+    PTD_CLEANUP_FREE ptd_id *ids = ptd_xcalloc(items->count, sizeof(ptd_id));
+    size_t count = 0;
+    for (size_t from = 0, to; from < items->count; from = to) {
+        for (to = from + 1; to < items->count; to++)
+            if (items->items[to] >> 32 != items->items[from] >> 32)
+                break;
+        if (store_fingerprint(c, items->items + from, to - from, &ids[count++], err) < 0)
+            return -1;
+    }
+    qsort(ids, count, sizeof(ptd_id), compare_id);
+    PTD_CLEANUP_BUF struct ptd_buf blob = PTD_BUF_INIT;
+    ptd_id last = 0;
+    for (size_t i = 0; i < count; i++) {
+        ptd_buf_add_varint(&blob, (uint64_t)(ids[i] - last));
+        last = ids[i];
+    }
+    return ptd_store_depset(c->state->store, blob.data ? blob.data : "", blob.len, out, err);
+}
+
+int ptd_dep_scope_set(struct ptd_dep_context *c, uint32_t scope, ptd_id *out, struct ptd_err *err)
+{
+    if (!c->scope_sets[scope]) {
+        struct ptd_deps items = {0};
+        int failed = ptd_dep_scope_items(c, scope, &items, err) < 0 ||
+                     ptd_dep_store_set(c, &items, &c->scope_sets[scope], err) < 0;
+        ptd_deps_release(&items);
+        if (failed)
+            return -1;
+    }
+    *out = c->scope_sets[scope];
+    return 0;
+}
+
+int ptd_dep_closure_set(struct ptd_dep_context *c, struct ptd_u32s *files, ptd_id *out,
+                        struct ptd_err *err)
+{
+    ptd_u32s_sort(files);
+    size_t len = files->count * sizeof(uint32_t);
+    size_t at = ptd_map_find(&c->closures, files->items, len);
+    if (at != PTD_MAP_NONE) {
+        *out = (ptd_id)c->closures.entries[at].value;
+        return 0;
+    }
+    struct ptd_deps items = {0};
+    int failed = ptd_dep_closure_items(c, files, &items, err) < 0 ||
+                 ptd_dep_store_set(c, &items, out, err) < 0;
+    ptd_deps_release(&items);
+    if (failed)
+        return -1;
+    ptd_map_put(&c->closures, files->items, len, (uint64_t)*out, NULL);
+    return 0;
+}

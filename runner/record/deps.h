@@ -1,0 +1,72 @@
+/*
+ * Dependencies of the scopes of one process: turns the ids of a journal into (file, block) pairs and those
+ * into dependency sets of the store.
+ */
+#ifndef PTD_RECORD_DEPS_H
+#define PTD_RECORD_DEPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "journal/journal.h"
+#include "state/state.h"
+
+/* Position of a file in the state << 32 | block index. */
+typedef uint64_t ptd_dep;
+/* Instead of a block: the whole content of the file. */
+#define PTD_DEP_WHOLE 0xffffffffu
+
+struct ptd_deps {
+    ptd_dep *items; /* owned */
+    size_t count, cap;
+};
+void ptd_deps_add(struct ptd_deps *deps, size_t file, uint32_t block);
+void ptd_deps_release(struct ptd_deps *deps);
+
+/* What the journal's file turned out to be. */
+struct ptd_dep_file {
+    size_t at;    /* position in the state, SIZE_MAX: ephemeral, no dependency */
+    ptd_id version; /* what the process saw; PTD_VERSION_UNKNOWN when that cannot be told */
+    const struct ptd_blocks *blocks; /* of that version, or NULL */
+    uint32_t scope; /* its MODULE scope or PTD_J_NO_SCOPE */
+};
+
+struct ptd_dep_context {
+    struct ptd_state *state;
+    const struct ptd_journal *journal;
+    const char *root;
+    uint64_t session_start_ns;
+    struct ptd_dep_file *files; /* one per file of the journal */
+    ptd_id *scope_sets;         /* dependency set of each scope's own part, 0 = not made yet */
+    struct ptd_map closures;    /* sorted start files → dependency set */
+    ptd_id *versions;           /* per position in the state: version seen by this process; 0 = the current one */
+    size_t version_count;
+};
+
+int ptd_dep_context_init(struct ptd_dep_context *c, struct ptd_state *state,
+                         const struct ptd_journal *journal, uint64_t session_start_ns,
+                         struct ptd_err *err);
+void ptd_dep_context_release(struct ptd_dep_context *c);
+
+/* What the scope itself entered and asked for, without what it uses and imports. */
+int ptd_dep_scope_items(struct ptd_dep_context *c, uint32_t scope, struct ptd_deps *out,
+                        struct ptd_err *err);
+/* Adds the journal's files that the scope imported or whose code it entered. */
+void ptd_dep_scope_files(const struct ptd_dep_context *c, uint32_t scope, struct ptd_u32s *out);
+/* Everything that importing `files` entails, transitively. Sorts and uniques `files`. */
+int ptd_dep_closure_items(struct ptd_dep_context *c, struct ptd_u32s *files, struct ptd_deps *out,
+                          struct ptd_err *err);
+
+/* The dependency set of these items; sorts them. */
+int ptd_dep_store_set(struct ptd_dep_context *c, struct ptd_deps *items, ptd_id *out,
+                      struct ptd_err *err);
+/* The same for a scope's own part and for a closure, made once each. */
+int ptd_dep_scope_set(struct ptd_dep_context *c, uint32_t scope, ptd_id *out, struct ptd_err *err);
+int ptd_dep_closure_set(struct ptd_dep_context *c, struct ptd_u32s *files, ptd_id *out,
+                        struct ptd_err *err);
+
+void ptd_u32s_add(struct ptd_u32s *list, uint32_t value);
+void ptd_u32s_sort(struct ptd_u32s *list); /* and drops repeats */
+
+#endif

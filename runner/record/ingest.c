@@ -1,0 +1,463 @@
+#include "record/ingest.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/mem.h"
+#include "base/path.h"
+#include "contract/plan.h"
+#include "record/deps.h"
+
+/* Dependency sets of one record, or of a part of several. */
+struct id_list {
+    ptd_id *items;
+    size_t count, cap;
+};
+
+struct ingest {
+    const struct ptd_ingest_request *request;
+    struct ptd_ingest_result *result;
+    struct ptd_store *store;
+    ptd_id environment, run;
+    uint64_t session_start_ns;
+    struct id_list controller;    /* what hooks in xdist's controller depend on: part of every record */
+    struct ptd_map collected;     /* relative paths that got a record as files */
+    bool all_ended;               /* every process that ran tests came to its end */
+    size_t runners;               /* such processes */
+};
+
+/* One process of the session while its journal is turned into records. */
+struct process {
+    struct ingest *in;
+    const struct ptd_journal *journal;
+    struct ptd_dep_context deps;
+    struct id_list session; /* sets of the session scope */
+};
+
+static void add_id(struct id_list *list, ptd_id id)
+{
+    list->items = ptd_xgrow(list->items, &list->cap, list->count + 1, sizeof(ptd_id));
+    list->items[list->count++] = id;
+}
+
+static void add_ids(struct id_list *list, const struct id_list *more)
+{
+    for (size_t i = 0; i < more->count; i++)
+        add_id(list, more->items[i]);
+}
+
+static int compare_id(const void *a, const void *b)
+{
+    ptd_id x = *(const ptd_id *)a, y = *(const ptd_id *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* Equal dependencies must give equal bytes: sorted, each once. */
+static void write_ids(struct id_list *list, struct ptd_buf *out)
+{
+    qsort(list->items, list->count, sizeof(ptd_id), compare_id);
+    for (size_t i = 0; i < list->count; i++)
+        if (i == 0 || list->items[i] != list->items[i - 1])
+            ptd_buf_add_varint(out, (uint64_t)list->items[i]);
+}
+
+static char *relative_path(const struct ingest *in, const char *path)
+{
+    return path[0] == '/' ? ptd_path_relative(path, in->request->state->root) : ptd_xstrdup(path);
+}
+
+static int add_fact_file(struct process *p, enum ptd_file_kind kind, const char *path,
+                         struct ptd_deps *items, struct ptd_err *err)
+{
+    size_t at;
+    if (ptd_state_add(p->in->request->state, kind, path, &at, err) < 0)
+        return -1;
+    ptd_deps_add(items, at, 0);
+    return 0;
+}
+
+/* The session scope: what its hooks entered and imported, and the facts about the whole run. */
+static int make_session_sets(struct process *p, struct ptd_err *err)
+{
+    struct ptd_deps items = {0};
+    struct ptd_u32s files = {0};
+    ptd_id own = 0, closure = 0;
+    int result = -1;
+    if (p->journal->scope_count) {
+        if (ptd_dep_scope_items(&p->deps, 0, &items, err) < 0)
+            goto out;
+        ptd_dep_scope_files(&p->deps, 0, &files);
+    }
+    if (add_fact_file(p, PTD_FILE_CONFIG, "", &items, err) < 0 ||
+        add_fact_file(p, PTD_FILE_OPTIONS, "", &items, err) < 0 ||
+        add_fact_file(p, PTD_FILE_PACKAGES, "", &items, err) < 0 ||
+        ptd_dep_store_set(&p->deps, &items, &own, err) < 0 ||
+        ptd_dep_closure_set(&p->deps, &files, &closure, err) < 0)
+        goto out;
+    add_id(&p->session, own);
+    add_id(&p->session, closure);
+    result = 0;
+out:
+    ptd_deps_release(&items);
+    free(files.items);
+    return result;
+}
+
+/* A set that is never valid: what was recorded cannot be trusted. */
+static int never_valid(struct process *p, ptd_id file, ptd_id *out, struct ptd_err *err)
+{
+    ptd_id fingerprint;
+    PTD_CLEANUP_BUF struct ptd_buf blob = PTD_BUF_INIT;
+    if (ptd_store_fingerprint(p->in->store, file, PTD_VERSION_UNKNOWN, "", 0, &fingerprint, err) <
+        0)
+        return -1;
+    ptd_buf_add_varint(&blob, (uint64_t)fingerprint);
+    return ptd_store_depset(p->in->store, blob.data, blob.len, out, err);
+}
+
+/* The scope and those that it uses, transitively, each once. */
+static void reach(const struct ptd_journal *j, uint32_t scope, struct ptd_u32s *out)
+{
+    PTD_CLEANUP_FREE unsigned char *seen = ptd_xcalloc(j->scope_count, 1);
+    struct ptd_u32s todo = {0};
+    ptd_u32s_add(&todo, scope);
+    while (todo.count) {
+        uint32_t at = todo.items[--todo.count];
+        if (seen[at])
+            continue;
+        seen[at] = 1;
+        ptd_u32s_add(out, at);
+        for (size_t i = 0; i < j->scopes[at].uses.count; i++)
+            ptd_u32s_add(&todo, j->scopes[at].uses.items[i]);
+    }
+    free(todo.items);
+}
+
+/* Sets for scopes[] together with what they import; *flags gathers theirs. */
+static int add_scope_sets(struct process *p, const struct ptd_u32s *scopes, struct id_list *sets,
+                          uint32_t *flags, struct ptd_err *err)
+{
+    struct ptd_u32s files = {0};
+    int result = 0;
+    for (size_t i = 0; i < scopes->count && result == 0; i++) {
+        ptd_id set;
+        uint32_t scope = scopes->items[i];
+        *flags |= p->journal->scopes[scope].flags;
+        result = ptd_dep_scope_set(&p->deps, scope, &set, err);
+        if (result == 0)
+            add_id(sets, set);
+        ptd_dep_scope_files(&p->deps, scope, &files);
+    }
+    ptd_id closure;
+    if (result == 0)
+        result = ptd_dep_closure_set(&p->deps, &files, &closure, err);
+    if (result == 0)
+        add_id(sets, closure);
+    free(files.items);
+    return result;
+}
+
+/* What applies to every test of a file by its place: conftest.py files above, and the file itself. */
+static int add_place(struct process *p, const char *path, bool whole, ptd_id *file,
+                     struct id_list *sets, struct ptd_err *err)
+{
+    struct ptd_state *state = p->in->request->state;
+    struct ptd_deps items = {0};
+    PTD_CLEANUP_FREE char *dir = ptd_path_dirname(path);
+    size_t n = strlen(path), at;
+    bool source = n > 3 && strcmp(path + n - 3, ".py") == 0;
+    ptd_id set;
+    if (ptd_state_add(state, source ? PTD_FILE_SOURCE : PTD_FILE_OPAQUE, path, &at, err) < 0)
+        return -1;
+    *file = state->files[at].id;
+    ptd_deps_add(&items, at, whole || !source ? PTD_DEP_WHOLE : 0);
+    int failed = add_fact_file(p, PTD_FILE_LAYOUT, dir, &items, err) < 0 ||
+                 ptd_dep_store_set(&p->deps, &items, &set, err) < 0;
+    ptd_deps_release(&items);
+    if (failed)
+        return -1;
+    add_id(sets, set);
+    return 0;
+}
+
+static int put_record(struct process *p, ptd_id node, ptd_id file, uint32_t outcome,
+                      uint64_t duration_us, uint32_t flags, struct id_list *sets,
+                      const struct ptd_buf *tests, struct ptd_err *err)
+{
+    PTD_CLEANUP_BUF struct ptd_buf blob = PTD_BUF_INIT;
+    add_ids(sets, &p->session);
+    add_ids(sets, &p->in->controller);
+    if (p->journal->scope_count)
+        flags |= p->journal->scopes[0].flags;
+    if (flags & PTD_SCOPE_INCOMPLETE) {
+        ptd_id never;
+        if (never_valid(p, file, &never, err) < 0)
+            return -1;
+        add_id(sets, never);
+    }
+    write_ids(sets, &blob);
+    struct ptd_record record = {
+        .node = node,
+        .outcome = (int)outcome,
+        .duration_us = duration_us,
+        .run = p->in->run,
+        .depsets = blob.data,
+        .depsets_len = blob.len,
+        .tests = tests ? tests->data : NULL,
+        .tests_len = tests ? tests->len : 0,
+    };
+    return ptd_store_record(p->in->store, p->in->environment, &record, err);
+}
+
+static int ingest_collect(struct process *p, const struct ptd_journal_collect *c,
+                          struct ptd_err *err)
+{
+    struct ingest *in = p->in;
+    PTD_CLEANUP_FREE char *path = relative_path(in, c->path);
+    if (c->flags & PTD_COLLECT_PARTIAL)
+        return 0;
+    bool added;
+    ptd_map_put(&in->collected, path, strlen(path), 1, &added);
+    if (!added)
+        return 0;
+    struct id_list sets = {0};
+    struct ptd_u32s scopes = {0};
+    PTD_CLEANUP_BUF struct ptd_buf tests = PTD_BUF_INIT;
+    ptd_buf_reserve(&tests, 1);
+    for (size_t i = 0; i < c->count; i++)
+        ptd_buf_add(&tests, c->tests[i], strlen(c->tests[i]) + 1);
+    ptd_id file, node;
+    uint32_t flags = 0;
+    ptd_u32s_add(&scopes, c->scope);
+    int failed = add_place(p, path, in->result->doctests, &file, &sets, err) < 0 ||
+                 add_scope_sets(p, &scopes, &sets, &flags, err) < 0 ||
+                 ptd_store_node(in->store, path, file, true, &node, err) < 0 ||
+                 put_record(p, node, file, c->outcome, 0, flags, &sets, &tests, err) < 0;
+    free(sets.items);
+    free(scopes.items);
+    return failed ? -1 : 0;
+}
+
+static int ingest_test(struct process *p, const struct ptd_journal_test *t, struct ptd_err *err)
+{
+    struct ingest *in = p->in;
+    PTD_CLEANUP_FREE char *path = relative_path(in, t->path);
+    struct id_list sets = {0};
+    struct ptd_u32s own = {0}, collect = {0};
+    ptd_id file, node;
+    uint32_t flags = t->flags;
+    reach(p->journal, t->scope, &own);
+    if (t->collect != PTD_J_NO_SCOPE)
+        ptd_u32s_add(&collect, t->collect);
+    int failed = add_place(p, path, in->result->doctests, &file, &sets, err) < 0 ||
+                 add_scope_sets(p, &own, &sets, &flags, err) < 0 ||
+                 add_scope_sets(p, &collect, &sets, &flags, err) < 0 ||
+                 ptd_store_node(in->store, t->nodeid, file, false, &node, err) < 0 ||
+                 put_record(p, node, file, t->outcome, t->duration_us, flags, &sets, NULL, err) < 0;
+    free(sets.items);
+    free(own.items);
+    free(collect.items);
+    in->result->tests += failed ? 0 : 1;
+    return failed ? -1 : 0;
+}
+
+/* A test that its process did not survive is a failure, whatever it depended on. */
+static int ingest_unfinished(struct process *p, const char *nodeid, struct ptd_err *err)
+{
+    PTD_CLEANUP_FREE char *path = ptd_xstrndup(nodeid, strcspn(nodeid, ":"));
+    struct id_list sets = {0};
+    ptd_id file, node;
+    p->in->result->unfinished++;
+    int failed =
+        add_place(p, path, true, &file, &sets, err) < 0 ||
+        ptd_store_node(p->in->store, nodeid, file, false, &node, err) < 0 ||
+        put_record(p, node, file, PTD_OUTCOME_ERROR, 0, 0, &sets, NULL, err) < 0;
+    free(sets.items);
+    return failed ? -1 : 0;
+}
+
+/* A complete run looked at every file: what it did not collect is not a test file, as things are. */
+static int ingest_not_collected(struct process *p, struct ptd_err *err)
+{
+    struct ingest *in = p->in;
+    const struct ptd_tree *tree = &in->request->state->tree;
+    for (size_t i = 0; i < tree->count; i++) {
+        const char *path = tree->entries[i].path;
+        if (!in->request->is_test_file(path, in->request->is_test_file_arg) ||
+            ptd_map_get(&in->collected, path, 0))
+            continue;
+        struct id_list sets = {0};
+        PTD_CLEANUP_BUF struct ptd_buf none = PTD_BUF_INIT;
+        ptd_buf_reserve(&none, 1);
+        ptd_id file, node;
+        int failed = add_place(p, path, false, &file, &sets, err) < 0 ||
+                     ptd_store_node(in->store, path, file, true, &node, err) < 0 ||
+                     put_record(p, node, file, PTD_OUTCOME_NOT_COLLECTED, 0, 0, &sets, &none,
+                                err) < 0;
+        free(sets.items);
+        if (failed)
+            return -1;
+    }
+    return 0;
+}
+
+static int process_start(struct process *p, struct ingest *in, const struct ptd_journal *journal,
+                         struct ptd_err *err)
+{
+    *p = (struct process){.in = in, .journal = journal};
+    if (ptd_dep_context_init(&p->deps, in->request->state, journal, in->session_start_ns, err) < 0)
+        return -1;
+    return make_session_sets(p, err);
+}
+
+static void process_end(struct process *p)
+{
+    ptd_dep_context_release(&p->deps);
+    free(p->session.items);
+}
+
+static int ingest_runner(struct ingest *in, const struct ptd_journal *journal, struct ptd_err *err)
+{
+    struct process p;
+    int result = process_start(&p, in, journal, err);
+    for (size_t i = 0; result == 0 && i < journal->collect_count; i++)
+        result = ingest_collect(&p, &journal->collects[i], err);
+    for (size_t i = 0; result == 0 && i < journal->test_count; i++)
+        result = ingest_test(&p, &journal->tests[i], err);
+    for (size_t i = 0; result == 0 && i < journal->started_count; i++)
+        result = ingest_unfinished(&p, journal->started[i], err);
+    bool normal = journal->ended && (journal->status <= 1 || journal->status == 5);
+    in->all_ended = in->all_ended && normal;
+    in->runners++;
+    if (result == 0 && in->request->complete && in->all_ended)
+        result = ingest_not_collected(&p, err);
+    process_end(&p);
+    return result;
+}
+
+static int ingest_controller(struct ingest *in, const struct ptd_journal *journal,
+                             struct ptd_err *err)
+{
+    struct process p;
+    int result = process_start(&p, in, journal, err);
+    if (result == 0)
+        add_ids(&in->controller, &p.session);
+    process_end(&p);
+    return result;
+}
+
+/* Facts that decide whether a journal can be used at all. */
+static bool usable(struct ingest *in, const struct ptd_journal *journal)
+{
+    const char *tracer = ptd_journal_fact_get(journal, "tracer", "none: it did not start");
+    if (strncmp(tracer, "none", 4) == 0) {
+        if (!in->result->tracer_problem)
+            in->result->tracer_problem = ptd_xstrdup(tracer[4] ? tracer + 6 : tracer);
+        return false;
+    }
+    const char *root = ptd_journal_fact_get(journal, "rootdir", "");
+    if (root[0] && strcmp(root, in->request->state->root) != 0) {
+        if (!in->result->root_problem)
+            in->result->root_problem = ptd_xstrdup(root);
+        return false;
+    }
+    if (strcmp(ptd_journal_fact_get(journal, "doctest", "0"), "1") == 0)
+        in->result->doctests = true;
+    return true;
+}
+
+struct journals {
+    struct ptd_journal *items;
+    size_t count, cap;
+};
+
+static int read_journals(struct ingest *in, struct journals *out, struct ptd_err *err)
+{
+    DIR *dir = opendir(in->request->session_dir);
+    if (!dir)
+        return ptd_err_sys(err, PTD_E_IO, "cannot read %s", in->request->session_dir);
+    for (struct dirent *e; (e = readdir(dir));) {
+        size_t n = strlen(e->d_name);
+        size_t tail = strlen(PTD_JOURNAL_SUFFIX);
+        if (n <= tail || strcmp(e->d_name + n - tail, PTD_JOURNAL_SUFFIX) != 0)
+            continue;
+        PTD_CLEANUP_FREE char *path = ptd_path_join(in->request->session_dir, e->d_name);
+        out->items = ptd_xgrow(out->items, &out->cap, out->count + 1, sizeof(*out->items));
+        struct ptd_journal *j = &out->items[out->count];
+        in->result->journals++;
+        if (ptd_journal_read(path, j, NULL) < 0) {
+            in->result->torn++;
+            in->all_ended = false;
+            continue;
+        }
+        in->result->torn += j->torn;
+        out->count++;
+    }
+    closedir(dir);
+    return 0;
+}
+
+static int ingest_all(struct ingest *in, const struct journals *journals, struct ptd_err *err)
+{
+    const struct ptd_ingest_request *request = in->request;
+    if (ptd_store_environment(in->store, request->environment, &in->environment, err) < 0 ||
+        ptd_store_run_start(in->store, request->baseline, request->commit, &in->run, err) < 0)
+        return -1;
+    for (int controllers = 1; controllers >= 0; controllers--) {
+        for (size_t i = 0; i < journals->count; i++) {
+            const struct ptd_journal *j = &journals->items[i];
+            bool is_controller =
+                strcmp(ptd_journal_fact_get(j, "role", "main"), "controller") == 0;
+            if (is_controller != (controllers == 1) || !usable(in, j))
+                continue;
+            if ((is_controller ? ingest_controller(in, j, err) : ingest_runner(in, j, err)) < 0)
+                return -1;
+        }
+    }
+    return 0;
+}
+
+static uint64_t start_of(const char *session_dir)
+{
+    PTD_CLEANUP_FREE char *plan = ptd_path_join(session_dir, PTD_PLAN_FILE);
+    struct stat st;
+    if (stat(plan, &st) < 0)
+        return 0;
+    return (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
+}
+
+int ptd_ingest(const struct ptd_ingest_request *request, struct ptd_ingest_result *result,
+               struct ptd_err *err)
+{
+    *result = (struct ptd_ingest_result){0};
+    struct ingest in = {.request = request,
+                        .result = result,
+                        .store = request->state->store,
+                        .session_start_ns = start_of(request->session_dir),
+                        .all_ended = true};
+    struct journals journals = {0};
+    int failed = read_journals(&in, &journals, err);
+    if (!failed && journals.count) {
+        failed = ptd_store_begin(in.store, err);
+        if (!failed) {
+            failed = ingest_all(&in, &journals, err) < 0 || ptd_store_commit(in.store, err) < 0;
+            if (failed)
+                ptd_store_rollback(in.store);
+        }
+    }
+    for (size_t i = 0; i < journals.count; i++)
+        ptd_journal_release(&journals.items[i]);
+    free(journals.items);
+    free(in.controller.items);
+    ptd_map_release(&in.collected);
+    return failed ? -1 : 0;
+}
+
+void ptd_ingest_result_release(struct ptd_ingest_result *result)
+{
+    free(result->tracer_problem);
+    free(result->root_problem);
+    *result = (struct ptd_ingest_result){0};
+}

@@ -1,0 +1,185 @@
+#include "record/validity.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "record/deps.h"
+
+/* The blocks of one recorded version, each with what became of it. */
+struct pair {
+    struct ptd_validity *out;
+    struct ptd_state *state;
+    const struct ptd_state_file *file;
+    const struct ptd_blocks *old;
+    unsigned char *changed; /* per block of `old`; NULL: nothing can be told, all of it changed */
+    const char *everything; /* what to say then */
+};
+
+static void grow_u32(uint32_t **array, size_t *size, size_t need)
+{
+    if (need < *size)
+        return;
+    size_t want = need * 2 + 64;
+    *array = ptd_xrealloc(*array, want * sizeof(uint32_t));
+    memset(*array + *size, 0, (want - *size) * sizeof(uint32_t));
+    *size = want;
+}
+
+static void add_broken(struct pair *pair, ptd_id fingerprint, const char *what)
+{
+    struct ptd_validity *v = pair->out;
+    v->broken = ptd_xgrow(v->broken, &v->cap, v->count + 1, sizeof(*v->broken));
+    v->broken[v->count++] = (struct ptd_broken){
+        fingerprint, (size_t)(pair->file - pair->state->files), ptd_xstrdup(what)};
+    grow_u32(&v->by_fingerprint, &v->fingerprint_size, (size_t)fingerprint);
+    v->by_fingerprint[fingerprint] = (uint32_t)v->count;
+}
+
+/* For each block of the old version whether the new one lacks it or has another checksum under its key. */
+static unsigned char *compare_blocks(const struct ptd_blocks *old, const struct ptd_blocks *now)
+{
+    PTD_CLEANUP_MAP struct ptd_map keys = PTD_MAP_INIT;
+    unsigned char *changed = ptd_xcalloc(old->count, 1);
+    for (size_t i = 0; i < now->count; i++)
+        ptd_map_puts(&keys, now->items[i].key, i);
+    for (size_t i = 0; i < old->count; i++) {
+        uint64_t at = ptd_map_get(&keys, old->items[i].key, UINT64_MAX);
+        changed[i] = at == UINT64_MAX || now->items[at].checksum != old->items[i].checksum ||
+                     now->items[at].kind != old->items[i].kind;
+    }
+    return changed;
+}
+
+static int visit_fingerprint(const struct ptd_fingerprint *fp, void *arg)
+{
+    struct pair *pair = arg;
+    if (!pair->changed) {
+        add_broken(pair, fp->id, pair->everything);
+        return 0;
+    }
+    struct ptd_reader r = ptd_reader_init(fp->blocks, fp->blocks_len);
+    uint32_t block = 0;
+    const char *module_level = NULL;
+    while (r.pos < r.end && !r.bad) {
+        block += (uint32_t)ptd_reader_varint(&r);
+        if (block == PTD_DEP_WHOLE || block >= pair->old->count) {
+            add_broken(pair, fp->id, "content");
+            return 0;
+        }
+        if (!pair->changed[block])
+            continue;
+        if (block == 0) {
+            module_level = "module level";
+            continue; /* a function says more */
+        }
+        add_broken(pair, fp->id, pair->old->items[block].key);
+        return 0;
+    }
+    if (module_level)
+        add_broken(pair, fp->id, module_level);
+    return 0;
+}
+
+static const char *describe_whole(const struct ptd_state_file *file, ptd_id version)
+{
+    if (file->version == 0)
+        return "deleted";
+    if (file->unreadable)
+        return "unreadable";
+    if (version == PTD_VERSION_UNKNOWN)
+        return "recorded incompletely";
+    return "changed";
+}
+
+static int compare_pair(struct ptd_state *state, struct ptd_validity *out,
+                        const struct ptd_state_file *file, ptd_id version, struct ptd_err *err)
+{
+    struct pair pair = {.out = out, .state = state, .file = file};
+    pair.everything = describe_whole(file, version);
+    if (file->kind == PTD_FILE_SOURCE && version > 0 && file->version != 0) {
+        const struct ptd_blocks *now = ptd_state_blocks(state, file->version);
+        pair.old = ptd_state_blocks(state, version);
+        if (now && now->broken)
+            pair.everything = "does not parse";
+        if (pair.old && now && !pair.old->broken && !now->broken)
+            pair.changed = compare_blocks(pair.old, now);
+    }
+    int result = ptd_store_each_fingerprint(state->store, file->id, version, visit_fingerprint,
+                                            &pair, err);
+    free(pair.changed);
+    return result;
+}
+
+struct used {
+    ptd_id file, version;
+};
+
+struct used_list {
+    struct ptd_state *state;
+    struct used *items;
+    size_t count, cap;
+};
+
+static int visit_used(ptd_id file, ptd_id version, void *arg)
+{
+    struct used_list *list = arg;
+    const struct ptd_state_file *f = ptd_state_by_id(list->state, file);
+    if (!f || f->version == version)
+        return 0;
+    list->items = ptd_xgrow(list->items, &list->cap, list->count + 1, sizeof(*list->items));
+    list->items[list->count++] = (struct used){file, version};
+    return 0;
+}
+
+static int visit_depset(ptd_id id, const void *data, size_t len, void *arg)
+{
+    struct ptd_validity *v = arg;
+    struct ptd_reader r = ptd_reader_init(data, len);
+    uint32_t first = 0;
+    ptd_id fingerprint = 0;
+    grow_u32(&v->by_depset, &v->depset_size, (size_t)id);
+    while (r.pos < r.end && !r.bad && !first) {
+        fingerprint += (ptd_id)ptd_reader_varint(&r);
+        if (fingerprint >= 0 && (size_t)fingerprint < v->fingerprint_size)
+            first = v->by_fingerprint[fingerprint];
+    }
+    v->by_depset[id] = first;
+    return 0;
+}
+
+int ptd_validity_find(struct ptd_state *state, struct ptd_validity *out, struct ptd_err *err)
+{
+    *out = (struct ptd_validity){0};
+    struct used_list used = {.state = state};
+    int result = ptd_store_each_used_version(state->store, visit_used, &used, err);
+    for (size_t i = 0; result == 0 && i < used.count; i++)
+        result = compare_pair(state, out, ptd_state_by_id(state, used.items[i].file),
+                              used.items[i].version, err);
+    free(used.items);
+    if (result == 0)
+        result = ptd_store_each_depset(state->store, visit_depset, out, err);
+    return result;
+}
+
+void ptd_validity_release(struct ptd_validity *v)
+{
+    for (size_t i = 0; i < v->count; i++)
+        free(v->broken[i].what);
+    free(v->broken);
+    free(v->by_fingerprint);
+    free(v->by_depset);
+    *v = (struct ptd_validity){0};
+}
+
+const struct ptd_broken *ptd_validity_of(const struct ptd_validity *v, const void *depsets,
+                                         size_t len)
+{
+    struct ptd_reader r = ptd_reader_init(depsets, len);
+    while (r.pos < r.end && !r.bad) {
+        uint64_t id = ptd_reader_varint(&r);
+        if (id < v->depset_size && v->by_depset[id])
+            return &v->broken[v->by_depset[id] - 1];
+    }
+    return NULL;
+}

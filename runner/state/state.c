@@ -1,0 +1,365 @@
+#include "state/state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "base/path.h"
+#include "state/layout.h"
+
+/* Sources beyond this are judged as a whole, unparsed. */
+#define MAX_SOURCE ((size_t)256 << 20)
+
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Time stamps come from the kernel's tick (up to 10 ms coarse); whole seconds hint at a file system
+ * that has nothing finer (FAT: 2 s). */
+static bool racy(const struct ptd_stat_sig *sig, uint64_t hashed_at)
+{
+    uint64_t slack = sig->mtime_ns % 1000000000u ? 20000000u : 2000000000u;
+    return sig->mtime_ns + slack >= hashed_at;
+}
+
+static size_t index_key(enum ptd_file_kind kind, const char *path, struct ptd_buf *key)
+{
+    ptd_buf_reset(key);
+    ptd_buf_addc(key, (char)('0' + (int)kind));
+    ptd_buf_adds(key, path);
+    return key->len;
+}
+
+size_t ptd_state_find(const struct ptd_state *state, enum ptd_file_kind kind, const char *path)
+{
+    PTD_CLEANUP_BUF struct ptd_buf key = PTD_BUF_INIT;
+    index_key(kind, path, &key);
+    size_t at = ptd_map_find(&state->index, key.data, key.len);
+    return at == PTD_MAP_NONE ? SIZE_MAX : (size_t)state->index.entries[at].value;
+}
+
+const struct ptd_state_file *ptd_state_by_id(const struct ptd_state *state, ptd_id id)
+{
+    if (id <= 0 || (size_t)id >= state->by_id_size || !state->by_id[id])
+        return NULL;
+    return &state->files[state->by_id[id] - 1];
+}
+
+static struct ptd_state_file *append(struct ptd_state *state, ptd_id id, enum ptd_file_kind kind,
+                                     const char *path)
+{
+    PTD_CLEANUP_BUF struct ptd_buf key = PTD_BUF_INIT;
+    index_key(kind, path, &key);
+    size_t at = ptd_map_put(&state->index, key.data, key.len, state->count, NULL);
+    state->files = ptd_xgrow(state->files, &state->cap, state->count + 1, sizeof(*state->files));
+    struct ptd_state_file *f = &state->files[state->count++];
+    *f = (struct ptd_state_file){
+        .id = id, .kind = kind, .path = state->index.entries[at].key + 1};
+    if (id > 0) {
+        if ((size_t)id >= state->by_id_size) {
+            size_t size = (size_t)id * 2 + 64;
+            state->by_id = ptd_xrealloc(state->by_id, size * sizeof(uint32_t));
+            memset(state->by_id + state->by_id_size, 0,
+                   (size - state->by_id_size) * sizeof(uint32_t));
+            state->by_id_size = size;
+        }
+        state->by_id[id] = (uint32_t)state->count;
+    }
+    return f;
+}
+
+/* The stored version of a content, made when the store may be written to. */
+static int version_of(struct ptd_state *state, const struct ptd_hash128 *hash, ptd_id *out,
+                      bool *parsed, struct ptd_err *err)
+{
+    return ptd_store_version(state->store, hash, state->writable, out, parsed, err);
+}
+
+/* Keeps freshly parsed blocks, so that they need not be read back. */
+static struct ptd_blocks *cache_blocks(struct ptd_state *state, ptd_id version)
+{
+    state->blocks =
+        ptd_xgrow(state->blocks, &state->block_cap, state->block_count + 1, sizeof(*state->blocks));
+    struct ptd_blocks *slot = ptd_xcalloc(1, sizeof(*slot));
+    state->blocks[state->block_count] = slot;
+    ptd_map_put(&state->block_index, &version, sizeof(version), state->block_count++, NULL);
+    return slot;
+}
+
+/* Parses a content of the store that was never parsed. */
+static int parse_version(struct ptd_state *state, ptd_id version, const struct ptd_buf *content,
+                         struct ptd_err *err)
+{
+    PTD_CLEANUP_BUF struct ptd_buf data = PTD_BUF_INIT;
+    struct ptd_blocks *blocks = cache_blocks(state, version);
+    ptd_blocks_parse(content->data ? content->data : "", content->len, blocks);
+    ptd_blocks_write(blocks, &data);
+    return state->writable ? ptd_store_set_blocks(state->store, version, data.data, data.len, err)
+                           : 0;
+}
+
+/* Reads a file, and finds its version by what it holds now. */
+static int hash_file(struct ptd_state *state, struct ptd_state_file *f, const char *full,
+                     struct ptd_err *err)
+{
+    PTD_CLEANUP_BUF struct ptd_buf content = PTD_BUF_INIT;
+    struct ptd_stat_sig after;
+    f->hashed_at = now_ns();
+    f->unreadable = ptd_buf_read_file(&content, full, MAX_SOURCE, NULL) < 0;
+    if (f->unreadable) {
+        f->version = PTD_VERSION_FOREIGN;
+        return 0;
+    }
+    f->hash = ptd_hash128(content.data ? content.data : "", content.len);
+    /* Written to while we read: never equal to anything, and looked at again next time. */
+    if (!ptd_stat_sig_of(full, &after) || !ptd_stat_sig_equal(&after, &f->sig)) {
+        f->version = PTD_VERSION_FOREIGN;
+        f->hashed_at = 0;
+        return 0;
+    }
+    bool parsed;
+    if (version_of(state, &f->hash, &f->version, &parsed, err) < 0)
+        return -1;
+    if (f->kind == PTD_FILE_SOURCE && !parsed) {
+        if (f->version == PTD_VERSION_FOREIGN)
+            f->version = PTD_VERSION_FOREIGN - (ptd_id)(f - state->files) - 1;
+        return parse_version(state, f->version, &content, err);
+    }
+    return 0;
+}
+
+static char *full_path(const struct ptd_state *state, const char *path)
+{
+    return ptd_path_join(state->root, path);
+}
+
+static int save(struct ptd_state *state, const struct ptd_state_file *f, struct ptd_err *err)
+{
+    if (!state->writable || f->version < 0)
+        return 0;
+    const uint64_t sig[4] = {f->sig.size, f->sig.mtime_ns, f->sig.ctime_ns, f->sig.ino};
+    return ptd_store_file_seen(state->store, f->id, sig, f->hashed_at, f->version, err);
+}
+
+/* Brings one real file up to date. */
+static int refresh(struct ptd_state *state, struct ptd_state_file *f, struct ptd_err *err)
+{
+    const struct ptd_tree_entry *entry = ptd_tree_find(&state->tree, f->path);
+    struct ptd_stat_sig sig;
+    PTD_CLEANUP_FREE char *full = NULL;
+    if (entry) {
+        sig = entry->sig;
+    } else {
+        full = full_path(state, f->path);
+        if (!ptd_stat_sig_of(full, &sig)) {
+            bool known = f->version != 0;
+            f->version = 0;
+            f->sig = (struct ptd_stat_sig){0};
+            return known ? save(state, f, err) : 0;
+        }
+    }
+    if (f->version > 0 && ptd_stat_sig_equal(&sig, &f->sig) && !racy(&sig, f->hashed_at))
+        return 0;
+    f->sig = sig;
+    if (!full)
+        full = full_path(state, f->path);
+    return hash_file(state, f, full, err) < 0 ? -1 : save(state, f, err);
+}
+
+/* Files whose content is a fact about the whole run. */
+static int set_fact(struct ptd_state *state, enum ptd_file_kind kind,
+                    const struct ptd_hash128 *hash, struct ptd_err *err)
+{
+    size_t at = ptd_state_find(state, kind, "");
+    struct ptd_state_file *f;
+    bool parsed;
+    if (at == SIZE_MAX) {
+        ptd_id id = 0;
+        if (state->writable && ptd_store_file(state->store, kind, "", &id, err) < 0)
+            return -1;
+        f = append(state, id, kind, "");
+    } else {
+        f = &state->files[at];
+    }
+    f->hash = *hash;
+    ptd_id before = f->version;
+    if (version_of(state, hash, &f->version, &parsed, err) < 0)
+        return -1;
+    return f->version != before && f->id ? save(state, f, err) : 0;
+}
+
+/* Import and layout entries follow from the set of paths. */
+static int refresh_derived(struct ptd_state *state, struct ptd_state_file *f, struct ptd_err *err)
+{
+    struct ptd_hash128 hash = ptd_state_derived_hash(state, f->kind, f->path);
+    bool parsed;
+    if (f->version > 0 && ptd_hash128_equal(&hash, &f->hash))
+        return 0;
+    f->hash = hash;
+    return version_of(state, &hash, &f->version, &parsed, err) < 0 ? -1 : save(state, f, err);
+}
+
+static bool is_derived(enum ptd_file_kind kind)
+{
+    return kind == PTD_FILE_IMPORT || kind == PTD_FILE_LAYOUT;
+}
+
+static void hash_text(const struct ptd_hash128 *hash, char text[33])
+{
+    for (int i = 0; i < 16; i++)
+        snprintf(text + i * 2, 3, "%02x", hash->bytes[i]);
+}
+
+static int refresh_all(struct ptd_state *state, struct ptd_err *err)
+{
+    PTD_CLEANUP_FREE char *known = NULL;
+    char paths[33];
+    hash_text(&state->paths_hash, paths);
+    if (ptd_store_meta_get(state->store, "paths", &known, err) < 0)
+        return -1;
+    bool same_paths = known && strcmp(known, paths) == 0;
+    for (size_t i = 0; i < state->count; i++) {
+        struct ptd_state_file *f = &state->files[i];
+        if (f->kind == PTD_FILE_SOURCE || f->kind == PTD_FILE_OPAQUE) {
+            if (refresh(state, f, err) < 0)
+                return -1;
+        } else if (is_derived(f->kind) && !same_paths && refresh_derived(state, f, err) < 0) {
+            return -1;
+        }
+    }
+    if (same_paths || !state->writable)
+        return 0;
+    return ptd_store_meta_set(state->store, "paths", paths, err);
+}
+
+static int load_rows(struct ptd_state *state, struct ptd_err *err)
+{
+    struct ptd_store_files rows;
+    if (ptd_store_files(state->store, &rows, err) < 0)
+        return -1;
+    for (size_t i = 0; i < rows.count; i++) {
+        const struct ptd_store_file *row = &rows.items[i];
+        struct ptd_state_file *f = append(state, row->id, row->kind, row->path);
+        f->sig = (struct ptd_stat_sig){row->sig[0], row->sig[1], row->sig[2], row->sig[3]};
+        f->hashed_at = row->hashed_at;
+        f->version = f->previous = row->version;
+        f->hash = row->hash;
+    }
+    ptd_store_files_release(&rows);
+    return 0;
+}
+
+static struct ptd_hash128 hash_paths(const struct ptd_tree *tree)
+{
+    PTD_CLEANUP_BUF struct ptd_buf all = PTD_BUF_INIT;
+    for (size_t i = 0; i < tree->count; i++)
+        ptd_buf_add(&all, tree->entries[i].path, strlen(tree->entries[i].path) + 1);
+    return ptd_hash128(all.data ? all.data : "", all.len);
+}
+
+/* Something differs from what the store knows, so that a transaction is worth its price. */
+static int bring_up_to_date(struct ptd_state *state, const struct ptd_state_inputs *inputs,
+                            struct ptd_err *err)
+{
+    if (refresh_all(state, err) < 0 ||
+        set_fact(state, PTD_FILE_CONFIG, &inputs->config, err) < 0 ||
+        set_fact(state, PTD_FILE_OPTIONS, &inputs->options, err) < 0 ||
+        set_fact(state, PTD_FILE_PACKAGES, &inputs->packages, err) < 0)
+        return -1;
+    return 0;
+}
+
+int ptd_state_load(struct ptd_state *state, struct ptd_store *store, bool writable,
+                   const struct ptd_state_inputs *inputs, struct ptd_err *err)
+{
+    *state = (struct ptd_state){.store = store, .writable = writable};
+    state->root = ptd_xstrdup(inputs->root);
+    struct ptd_tree_options options = {.endings = inputs->endings, .skip = inputs->skip};
+    if (ptd_tree_scan(inputs->root, &options, &state->tree, err) < 0)
+        return -1;
+    state->paths_hash = hash_paths(&state->tree);
+    if (load_rows(state, err) < 0)
+        return -1;
+    if (!writable)
+        return bring_up_to_date(state, inputs, err);
+    if (ptd_store_begin(store, err) < 0)
+        return -1;
+    if (bring_up_to_date(state, inputs, err) < 0 || ptd_store_commit(store, err) < 0) {
+        ptd_store_rollback(store);
+        return -1;
+    }
+    return 0;
+}
+
+void ptd_state_release(struct ptd_state *state)
+{
+    for (size_t i = 0; i < state->block_count; i++) {
+        ptd_blocks_release(state->blocks[i]);
+        free(state->blocks[i]);
+    }
+    free(state->blocks);
+    free(state->files);
+    free(state->by_id);
+    free(state->root);
+    free(state->provider_hashes);
+    ptd_map_release(&state->block_index);
+    ptd_map_release(&state->providers);
+    ptd_map_release(&state->index);
+    ptd_tree_release(&state->tree);
+    *state = (struct ptd_state){0};
+}
+
+int ptd_state_add(struct ptd_state *state, enum ptd_file_kind kind, const char *path, size_t *out,
+                  struct ptd_err *err)
+{
+    size_t at = ptd_state_find(state, kind, path);
+    if (at == SIZE_MAX) {
+        ptd_id id;
+        if (ptd_store_file(state->store, kind, path, &id, err) < 0)
+            return -1;
+        struct ptd_state_file *f = append(state, id, kind, path);
+        at = (size_t)(f - state->files);
+        int failed = is_derived(kind) ? refresh_derived(state, f, err) : refresh(state, f, err);
+        if (failed < 0)
+            return -1;
+    }
+    *out = at;
+    return 0;
+}
+
+const struct ptd_blocks *ptd_state_blocks(struct ptd_state *state, ptd_id version)
+{
+    size_t at = ptd_map_find(&state->block_index, &version, sizeof(version));
+    if (at != PTD_MAP_NONE)
+        return state->blocks[state->block_index.entries[at].value];
+    PTD_CLEANUP_BUF struct ptd_buf data = PTD_BUF_INIT;
+    struct ptd_blocks blocks;
+    bool found;
+    if (version <= 0 ||
+        ptd_store_get_blocks(state->store, version, &data, &found, NULL) < 0 || !found ||
+        ptd_blocks_read(data.data, data.len, &blocks) < 0)
+        return NULL;
+    struct ptd_blocks *slot = cache_blocks(state, version);
+    *slot = blocks;
+    return slot;
+}
+
+struct ptd_hash128 ptd_state_digest(const struct ptd_state *state)
+{
+    PTD_CLEANUP_BUF struct ptd_buf all = PTD_BUF_INIT;
+    ptd_buf_add(&all, &state->paths_hash, sizeof(state->paths_hash));
+    for (size_t i = 0; i < state->count; i++) {
+        const struct ptd_state_file *f = &state->files[i];
+        ptd_buf_add(&all, &f->id, sizeof(f->id));
+        ptd_buf_add(&all, &f->version, sizeof(f->version));
+        if (f->version < 0)
+            ptd_buf_add(&all, &f->hash, sizeof(f->hash));
+    }
+    return ptd_hash128(all.data, all.len);
+}

@@ -1,0 +1,87 @@
+/*
+ * The state: what the tree is now, as versions of the files that the store knows. Found out by stat, then
+ * content hash, then parsing, each only where the step before it could not answer.
+ *
+ * A file whose stat signature is the recorded one is taken as unchanged, except when it was modified so
+ * shortly before it was hashed that a later change could have got the same time stamp ("racy", as in
+ * git's documentation of racy-git): such a file is hashed again.
+ */
+#ifndef PTD_STATE_STATE_H
+#define PTD_STATE_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/map.h"
+#include "change/tree.h"
+#include "store/store.h"
+#include "syntax/blocks.h"
+
+/* Content that is not in the store (only without permission to write to it): differs from every version. */
+#define PTD_VERSION_FOREIGN ((ptd_id)-2)
+
+struct ptd_state_file {
+    ptd_id id; /* row of the store; 0 when it could not be added */
+    enum ptd_file_kind kind;
+    const char *path; /* borrowed from the state */
+    struct ptd_stat_sig sig;
+    uint64_t hashed_at;
+    ptd_id version;  /* now; 0 = absent */
+    ptd_id previous; /* before this run looked */
+    struct ptd_hash128 hash;
+    bool unreadable; /* it is there and cannot be read */
+};
+
+struct ptd_state_inputs {
+    const char *root;             /* absolute */
+    const char *skip;             /* cache directory relative to the root, or NULL */
+    const char *const *endings;   /* extra file name endings, or NULL */
+    struct ptd_hash128 config;    /* PTD_FILE_CONFIG */
+    struct ptd_hash128 options;   /* PTD_FILE_OPTIONS */
+    struct ptd_hash128 packages;  /* PTD_FILE_PACKAGES */
+};
+
+struct ptd_state {
+    struct ptd_store *store; /* borrowed */
+    bool writable;
+    char *root;
+    struct ptd_tree tree;
+    struct ptd_state_file *files;
+    size_t count, cap;
+    struct ptd_map index; /* kind byte and path → position in `files` */
+    uint32_t *by_id;      /* store id → position + 1 */
+    size_t by_id_size;
+    struct ptd_hash128 paths_hash; /* of the set of paths in the tree */
+    struct ptd_map providers;      /* component of a module name → position in provider_hashes */
+    struct ptd_hash128 *provider_hashes;
+    size_t provider_cap;
+    bool providers_made;
+    struct ptd_blocks **blocks; /* cache of parsed versions; owned */
+    size_t block_count, block_cap;
+    struct ptd_map block_index;
+};
+
+/* Looks at the tree and brings the store's idea of each known file up to date (in a transaction of its own when
+ * `writable`). */
+int ptd_state_load(struct ptd_state *state, struct ptd_store *store, bool writable,
+                   const struct ptd_state_inputs *inputs, struct ptd_err *err);
+void ptd_state_release(struct ptd_state *state);
+
+/* Position of a known file, or SIZE_MAX. */
+size_t ptd_state_find(const struct ptd_state *state, enum ptd_file_kind kind, const char *path);
+const struct ptd_state_file *ptd_state_by_id(const struct ptd_state *state, ptd_id id);
+
+/* Position of a file that becomes known now: added to the store with the version that it has at this moment. */
+int ptd_state_add(struct ptd_state *state, enum ptd_file_kind kind, const char *path, size_t *out,
+                  struct ptd_err *err);
+
+/* Parsed blocks of a stored version; NULL when the store has none. Borrowed until release. */
+const struct ptd_blocks *ptd_state_blocks(struct ptd_state *state, ptd_id version);
+
+/* Hash over every known file and the set of paths: equal states have equal digests. */
+struct ptd_hash128 ptd_state_digest(const struct ptd_state *state);
+
+#endif
