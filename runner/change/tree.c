@@ -38,6 +38,7 @@ struct pending {
     struct found file;              /* file.entry.path: also the path of a directory */
     const struct ptd_ignore *rules; /* directory: those from above */
     bool is_directory;
+    bool is_link; /* a symbolic link to a directory */
 };
 
 struct scan {
@@ -148,11 +149,10 @@ static const char *set_name(struct scan *scan, size_t dir_len, const char *name,
     return scan->path.data + scan->prefix_len;
 }
 
-static void count_unreadable(struct scan *scan, const char *path)
+static void count_unreadable(struct ptd_tree *tree, const char *path)
 {
-    struct ptd_tree *tree = scan->tree;
     if (tree->unreadable++ == 0)
-        snprintf(tree->first_unreadable, sizeof(tree->first_unreadable), "%s", *path ? path : ".");
+        snprintf(tree->first_unreadable, sizeof(tree->first_unreadable), "%s", path);
 }
 
 static const struct ptd_ignore *add_rules(struct scan *scan, const struct ptd_ignore *parent,
@@ -348,7 +348,8 @@ static int push_child(struct scan *scan, int fd, size_t dir_len, const struct ch
                !is_skipped_name(child->name, child->len) && !left_out(scan, path, rules, false)) {
         scan->links =
             ptd_xgrow(scan->links, &scan->links_cap, scan->nlinks + 1, sizeof(*scan->links));
-        scan->links[scan->nlinks++] = directory_at(scan, path, rules);
+        scan->links[scan->nlinks] = directory_at(scan, path, rules);
+        scan->links[scan->nlinks++].is_link = true;
     }
     return 0;
 }
@@ -377,38 +378,35 @@ static const struct ptd_ignore *rules_inside(struct scan *scan, int fd, bool is_
     return rules;
 }
 
-/* Opens a directory that has not been seen; -1 otherwise. Something that vanished or changed its
- * type since it was listed is no error. */
+/* Opens a directory that has not been seen. -1 with errno when that fails, with errno 0 when it is
+ * to be passed by: seen already, or vanished or replaced since it was listed. */
 static int enter(struct scan *scan, const char *path, bool is_link)
 {
     int flags = O_RDONLY | O_CLOEXEC | O_DIRECTORY | (is_link ? 0 : O_NOFOLLOW);
     int fd = openat(scan->root_fd, *path ? path : ".", flags);
     struct stat st;
-    if (fd < 0) {
-        if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
-            count_unreadable(scan, path);
-        return -1;
-    }
-    if (fstat(fd, &st) == 0 && visit(scan, &st))
+    if (fd >= 0 && fstat(fd, &st) == 0 && visit(scan, &st))
         return fd;
-    close(fd);
+    if (fd >= 0)
+        close(fd);
+    if (fd >= 0 || errno == ENOENT || errno == ENOTDIR || errno == ELOOP)
+        errno = 0;
     return -1;
 }
 
-static void list_directory(struct scan *scan, const struct pending *dir, bool is_link)
+/* -1 when it cannot be read, with errno. */
+static int list_directory(struct scan *scan, const struct pending *dir)
 {
     const char *path = dir->file.entry.path;
     bool is_root = *path == '\0';
-    PTD_CLEANUP_CLOSE int fd = enter(scan, path, is_link);
+    PTD_CLEANUP_CLOSE int fd = enter(scan, path, dir->is_link);
     if (fd < 0)
-        return;
-    if (read_listing(scan, fd) != 0) {
-        count_unreadable(scan, path);
-        return;
-    }
+        return errno ? -1 : 0;
+    if (read_listing(scan, fd) != 0)
+        return -1;
     struct traits traits = collect_children(scan, fd);
     if (traits.is_environment && !is_root)
-        return;
+        return 0;
     scan->path.len = scan->prefix_len;
     if (is_root && scan->prefix_len)
         scan->path.len--;
@@ -419,21 +417,21 @@ static void list_directory(struct scan *scan, const struct pending *dir, bool is
     qsort(scan->children, scan->nchildren, sizeof(*scan->children), compare_children);
     for (size_t i = scan->nchildren; i-- > 0;)
         denied |= push_child(scan, fd, dir_len, &scan->children[i], rules) != 0;
-    if (denied)
-        count_unreadable(scan, path);
+    if (denied) {
+        errno = EACCES;
+        return -1;
+    }
+    return 0;
 }
 
-static void walk(struct scan *scan, struct pending start, bool is_link)
+static void walk_stack(struct scan *scan)
 {
-    push(scan, start);
     while (scan->depth) {
         struct pending item = scan->stack[--scan->depth];
-        if (!item.is_directory) {
+        if (!item.is_directory)
             add_found(scan, item.file);
-            continue;
-        }
-        list_directory(scan, &item, is_link);
-        is_link = false;
+        else if (list_directory(scan, &item) != 0)
+            count_unreadable(scan->tree, item.file.entry.path);
     }
 }
 
@@ -460,8 +458,10 @@ static void walk_links(struct scan *scan)
     for (size_t first = 0; first < scan->nlinks;) {
         size_t end = scan->nlinks; /* walking may add more */
         qsort(scan->links + first, end - first, sizeof(*scan->links), compare_links);
-        for (; first < end; first++)
-            walk(scan, scan->links[first], true);
+        for (; first < end; first++) {
+            push(scan, scan->links[first]);
+            walk_stack(scan);
+        }
     }
 }
 
@@ -510,22 +510,20 @@ int ptd_tree_scan(const char *root, const struct ptd_tree_options *options, stru
     scan.root_fd = open(root, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
     if (scan.root_fd < 0)
         return ptd_err_sys(err, PTD_E_IO, "cannot read directory %s", root);
-    /* Whatever goes wrong further down is counted; only here is it fatal. */
-    if (read_listing(&scan, scan.root_fd) != 0) {
-        ptd_err_sys(err, PTD_E_IO, "cannot read directory %s", root);
-        scan_release(&scan);
-        return -1;
-    }
-    lseek(scan.root_fd, 0, SEEK_SET);
     scan.skip = scan.options->skip ? ptd_path_normalize(scan.options->skip) : NULL;
-    const struct ptd_ignore *rules = rules_above(&scan, root);
-    walk(&scan, directory_at(&scan, "", rules), false);
+    struct pending top = directory_at(&scan, "", rules_above(&scan, root));
+    int status = list_directory(&scan, &top);
+    if (status != 0)
+        ptd_err_sys(err, PTD_E_IO, "cannot read directory %s", root);
+    walk_stack(&scan);
     size_t walked = scan.nfound;
     walk_links(&scan);
     add_also(&scan);
     fill_tree(&scan, walked);
     scan_release(&scan);
-    return 0;
+    if (status != 0)
+        ptd_tree_release(out);
+    return status;
 }
 
 void ptd_tree_release(struct ptd_tree *tree)
