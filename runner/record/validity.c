@@ -144,7 +144,7 @@ static int visit_depset(ptd_id id, const void *data, size_t len, void *arg)
         if (fingerprint >= 0 && (size_t)fingerprint < v->fingerprint_size)
             first = v->by_fingerprint[fingerprint];
     }
-    v->by_depset[id] = first;
+    v->by_depset[id] = first + 1;
     return 0;
 }
 
@@ -165,7 +165,7 @@ int ptd_validity_find(struct ptd_state *state, struct ptd_validity *out, struct 
 void ptd_validity_release(struct ptd_validity *v)
 {
     for (size_t i = 0; i < v->count; i++)
-        free(v->broken[i].what);
+        free((char *)v->broken[i].what);
     free(v->broken);
     free(v->by_fingerprint);
     free(v->by_depset);
@@ -175,11 +175,14 @@ void ptd_validity_release(struct ptd_validity *v)
 const struct ptd_broken *ptd_validity_of(const struct ptd_validity *v, const void *depsets,
                                          size_t len)
 {
+    static const struct ptd_broken lost = {0, SIZE_MAX, "lost from the database"};
     struct ptd_reader r = ptd_reader_init(depsets, len);
     while (r.pos < r.end && !r.bad) {
         uint64_t id = ptd_reader_varint(&r);
-        if (id < v->depset_size && v->by_depset[id])
-            return &v->broken[v->by_depset[id] - 1];
+        if (r.bad || id >= v->depset_size || v->by_depset[id] == 0)
+            return &lost;
+        if (v->by_depset[id] > 1)
+            return &v->broken[v->by_depset[id] - 2];
     }
     return NULL;
 }

@@ -16,8 +16,8 @@
 /* Why a dependency does not hold any more. */
 struct ptd_broken {
     ptd_id fingerprint;
-    size_t file;     /* position in the state */
-    char *what;      /* owned: "Cart.total", "module level", "deleted" ... */
+    size_t file; /* position in the state; SIZE_MAX: the dependency itself is lost */
+    const char *what; /* owned: "Cart.total", "module level", "deleted" ... */
 };
 
 struct ptd_validity {
@@ -25,7 +25,7 @@ struct ptd_validity {
     size_t count, cap;
     uint32_t *by_fingerprint; /* id → position in `broken` + 1 */
     size_t fingerprint_size;
-    uint32_t *by_depset; /* id → position in `broken` + 1 of its first broken fingerprint; 0: holds */
+    uint32_t *by_depset; /* id → 0: not there, 1: holds, else position in `broken` + 2 */
     size_t depset_size;
 };
 

@@ -1,0 +1,10 @@
+/* JSON text, written piece by piece; the caller sees to braces and commas. */
+#ifndef PTD_BASE_JSON_H
+#define PTD_BASE_JSON_H
+
+#include "base/buf.h"
+
+/* A string in quotes. Bytes that are not UTF-8 become "\udcXX", as Python's surrogateescape has them. */
+void ptd_json_string(struct ptd_buf *out, const char *s);
+
+#endif

@@ -1,0 +1,24 @@
+/*
+ * The environment that tests run in: implementation, version and platform of the interpreter, and the installed
+ * distributions, known without starting Python whenever the interpreter looks as it did last time.
+ */
+#ifndef PTD_CMD_ENVIRONMENT_H
+#define PTD_CMD_ENVIRONMENT_H
+
+#include "base/err.h"
+#include "base/hash.h"
+#include "session/interpreter.h"
+#include "store/store.h"
+
+struct ptd_environment {
+    char *name;                  /* owned: "cpython 3.11.7 linux x86_64" */
+    struct ptd_hash128 packages; /* names and versions of the distributions on sys.path */
+};
+
+/* `store` may be NULL: then the interpreter is asked each time. */
+int ptd_environment_find(struct ptd_store *store, bool writable,
+                         const struct ptd_interpreter *interpreter, struct ptd_environment *out,
+                         struct ptd_err *err);
+void ptd_environment_release(struct ptd_environment *environment);
+
+#endif

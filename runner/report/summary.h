@@ -1,0 +1,33 @@
+/* What the user reads of a selection: the one line before pytest's own output, reasons, JSON. */
+#ifndef PTD_REPORT_SUMMARY_H
+#define PTD_REPORT_SUMMARY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "select/select.h"
+
+struct ptd_summary {
+    const struct ptd_selection *selection;
+    /* Text for a broken dependency: "src/cart.py: Cart.total"; borrowed for the call. */
+    const char *(*describe)(size_t broken, void *arg);
+    void *arg;
+    const char *python;      /* "CPython 3.11.7", for the line of a first run */
+    bool no_data;            /* nothing was ever recorded for this environment */
+    bool everything;         /* asked for */
+    bool baseline;
+    bool scoped;             /* paths on the command line */
+    size_t changed_files;
+};
+
+/* "pyt-diff: 2 of 840 tests affected (src/cart.py: Cart.total)\n" */
+void ptd_summary_line(const struct ptd_summary *summary, struct ptd_buf *out);
+/* One line per selected test: "  tests/test_a.py::t: src/cart.py: Cart.total\n" */
+void ptd_summary_reasons(const struct ptd_summary *summary, struct ptd_buf *out);
+/* Node ids, one per line, an empty line, and a count as `pytest --collect-only -q` gives it. */
+void ptd_summary_list(const struct ptd_summary *summary, struct ptd_buf *out);
+/* One JSON object and a newline; the keys are documented in the man page. */
+void ptd_summary_json(const struct ptd_summary *summary, struct ptd_buf *out);
+
+#endif

@@ -1,0 +1,90 @@
+/*
+ * The selection: from what is known of each test to what has to run. Pure: no I/O, no knowledge of how records
+ * are kept or compared.
+ *
+ * A test is affected when none of its records is valid, or when its newest valid record is a failure. A file whose
+ * collection is not known for the present state is collected again, and what is in it unknown runs.
+ */
+#ifndef PTD_SELECT_SELECT_H
+#define PTD_SELECT_SELECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/map.h"
+#include "contract/journal.h"
+
+/* Outcome of a file that a complete run left uncollected. */
+#define PTD_SELECT_NOT_COLLECTED 100
+
+struct ptd_select_record {
+    int outcome;
+    int64_t id;       /* for the caller */
+    size_t broken;    /* number of the dependency that does not hold, SIZE_MAX: all hold */
+    uint64_t duration_us;
+    bool baseline;
+    const char *tests; /* of a file: its node ids, NUL-terminated each; borrowed */
+    size_t tests_len;
+};
+
+struct ptd_select_node {
+    const char *name; /* node id, or the path of a file; borrowed */
+    const char *path; /* path of its file; borrowed */
+    bool is_file;
+    bool present; /* the file exists */
+    size_t first, count; /* its records, newest first */
+};
+
+struct ptd_select_input {
+    const struct ptd_select_node *nodes;
+    size_t node_count;
+    const struct ptd_select_record *records;
+    /* Files of the tree that look like test files; those without a node are new. */
+    const char *const *test_files;
+    size_t test_file_count;
+    bool since_baseline; /* only records of the baseline count */
+    bool everything;     /* --mode all, --force: all of it runs */
+    /* Positional arguments as paths relative to the root ("" = all), with node ids after "::"; NULL-terminated. */
+    const char *const *scope;
+};
+
+enum ptd_reason {
+    PTD_REASON_NEW,         /* never recorded */
+    PTD_REASON_CHANGED,     /* `broken` says what */
+    PTD_REASON_FAILED,      /* failed when it last ran in this state */
+    PTD_REASON_UNCOLLECTED, /* its file could not be collected */
+    PTD_REASON_NAMED,       /* its node id is on the command line */
+    PTD_REASON_ALL,         /* everything was asked for */
+    PTD_REASON_BASELINE,    /* not part of the baseline */
+};
+
+struct ptd_selected {
+    const char *name; /* node id, or a path for a file that must be collected; borrowed */
+    bool is_file;
+    enum ptd_reason reason;
+    size_t broken; /* for PTD_REASON_CHANGED */
+    uint64_t duration_us; /* when it last ran; 0 = not known */
+};
+
+struct ptd_selection {
+    struct ptd_selected *items; /* owned: known tests that run, then files to collect */
+    size_t count, cap;
+    size_t tests;      /* of `items`, those that are tests */
+    size_t new_files;  /* of the rest, those never seen before */
+    size_t total;      /* tests known in the present state and scope, selected or not */
+    size_t outside;    /* affected tests that the scope leaves out */
+    const char **ignore; /* files that need not be collected; owned array, borrowed strings */
+    size_t ignore_count, ignore_cap;
+    size_t ignored_tests;
+    const char **deselect; /* unaffected tests in files that are collected */
+    size_t deselect_count, deselect_cap;
+    int64_t *valid; /* ids of the records that stand for the unaffected tests and files */
+    size_t valid_count, valid_cap;
+    size_t known_failures; /* selected with PTD_REASON_FAILED */
+};
+
+void ptd_select(const struct ptd_select_input *input, struct ptd_selection *out);
+void ptd_selection_release(struct ptd_selection *selection);
+
+#endif
