@@ -1,0 +1,536 @@
+#include "scope.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "journal_write.h"
+#include "scope_ids.h"
+#include "tracer.h"
+
+/* How often the line of an import is looked up for one code object before it counts as "all lines".
+ */
+#define MOST_LINE_TRIES 2000
+/* Frames between a function and the module that is being imported. */
+#define MOST_FRAMES 1000
+
+struct list {
+    uint32_t *items; /* owned */
+    size_t len, cap;
+};
+
+/* What was added since the last flush, and a bit for each id that was ever added. */
+struct set {
+    struct list fresh;
+    uint64_t *bits; /* owned */
+    size_t words;
+};
+
+enum set_kind {
+    SET_CODE,
+    SET_USE,
+    SET_FILE,
+    SET_NAME,
+    SET_COUNT,
+};
+
+struct scope {
+    enum ptd_scope_kind kind;
+    uint32_t id, file, flags;
+    bool dirty;
+    struct set sets[SET_COUNT];
+    struct list pairs;     /* fresh (code, line) */
+    uint64_t *known_pairs; /* owned; open addressing, 0 is free */
+    size_t known_count, known_mask;
+};
+
+struct frame {
+    struct scope *scope;
+    const void *thread;
+    PyObject *body; /* borrowed: the call that pushed it holds it */
+};
+
+uint32_t ptd_epoch = 1;
+
+static bool recording;
+static struct scope **scopes; /* owned; NULL where a scope was freed */
+static size_t scope_count, scope_cap;
+static struct frame *stack; /* owned */
+static size_t depth, depth_cap;
+static size_t foreign_imports; /* entries of imports on the stack by threads other than the first */
+static struct scope **dirty;   /* owned */
+static size_t dirty_count, dirty_cap;
+static struct list module_scopes; /* by file id: scope id + 1 */
+static struct scope *spare;       /* a freed test scope, for the next one */
+static const void *main_thread;
+
+/* The address of a thread's own variable is its name. */
+static const void *this_thread(void)
+{
+    static __thread char self;
+    return &self;
+}
+
+/* Without memory nothing can be recorded any more; the tests simply count as not recorded. */
+static void give_up(void)
+{
+    recording = false;
+    ptd_journal_forked();
+}
+
+static bool grow(void *array, size_t *cap, size_t need, size_t size)
+{
+    void **pointer = array;
+    if (need <= *cap)
+        return true;
+    size_t wanted = need * 2 < 16 ? 16 : need * 2;
+    void *grown = realloc(*pointer, wanted * size);
+    if (!grown) {
+        give_up();
+        return false;
+    }
+    *pointer = grown;
+    *cap = wanted;
+    return true;
+}
+
+static bool list_add(struct list *list, uint32_t value)
+{
+    if (!grow(&list->items, &list->cap, list->len + 1, sizeof *list->items))
+        return false;
+    list->items[list->len++] = value;
+    return true;
+}
+
+static bool set_add(struct set *set, uint32_t id)
+{
+    size_t word = id / 64, before = set->words;
+    uint64_t bit = (uint64_t)1 << (id % 64);
+    if (word >= before) {
+        if (!grow(&set->bits, &set->words, word + 1, sizeof *set->bits))
+            return false;
+        memset(set->bits + before, 0, (set->words - before) * sizeof *set->bits);
+    }
+    if (set->bits[word] & bit)
+        return false;
+    set->bits[word] |= bit;
+    return list_add(&set->fresh, id);
+}
+
+static bool pair_insert(struct scope *scope, uint64_t key)
+{
+    size_t at = (size_t)(key * 0x9e3779b97f4a7c15u >> 32) & scope->known_mask;
+    for (; scope->known_pairs[at]; at = (at + 1) & scope->known_mask) {
+        if (scope->known_pairs[at] == key)
+            return false;
+    }
+    scope->known_pairs[at] = key;
+    scope->known_count++;
+    return true;
+}
+
+static bool pairs_grow(struct scope *scope)
+{
+    size_t old_size = scope->known_pairs ? scope->known_mask + 1 : 0;
+    uint64_t *old = scope->known_pairs;
+    size_t size = old_size ? old_size * 2 : 64;
+    uint64_t *grown = calloc(size, sizeof *grown);
+    if (!grown) {
+        give_up();
+        return false;
+    }
+    scope->known_pairs = grown;
+    scope->known_mask = size - 1;
+    scope->known_count = 0;
+    for (size_t i = 0; i < old_size; i++) {
+        if (old[i])
+            pair_insert(scope, old[i]);
+    }
+    free(old);
+    return true;
+}
+
+static bool pair_add(struct scope *scope, uint32_t code, uint32_t line)
+{
+    if ((scope->known_count + 1) * 2 > scope->known_mask && !pairs_grow(scope))
+        return false;
+    return pair_insert(scope, ((uint64_t)code + 1) << 32 | line) && list_add(&scope->pairs, code) &&
+           list_add(&scope->pairs, line);
+}
+
+static void touch(struct scope *scope)
+{
+    if (scope->dirty || !grow(&dirty, &dirty_cap, dirty_count + 1, sizeof(struct scope *)))
+        return;
+    dirty[dirty_count++] = scope;
+    scope->dirty = true;
+}
+
+static void add_to(struct scope *scope, enum set_kind kind, uint32_t id)
+{
+    if (id != PTD_UNWATCHED && set_add(&scope->sets[kind], id))
+        touch(scope);
+}
+
+/* ---- the stack ---- */
+
+static bool is_base(const struct scope *scope)
+{
+    return scope->kind == PTD_SCOPE_TEST || scope->kind == PTD_SCOPE_COLLECT ||
+           scope->kind == PTD_SCOPE_SESSION;
+}
+
+/* Whether the innermost scope alone is to be charged for what this thread does. */
+static bool is_plain(void)
+{
+    const struct frame *top = &stack[depth - 1];
+    if (foreign_imports)
+        return false;
+    return top->scope->kind != PTD_SCOPE_MODULE || top->thread == this_thread();
+}
+
+static void charge(enum set_kind kind, uint32_t id)
+{
+    if (!recording)
+        return;
+    size_t i = depth - 1;
+    add_to(stack[i].scope, kind, id);
+    if (is_plain())
+        return;
+    while (i > 0 && !is_base(stack[i].scope))
+        add_to(stack[--i].scope, kind, id);
+}
+
+static PyObject *next_frame(PyObject *frame)
+{
+    PyObject *back = PyObject_GetAttrString(frame, "f_back");
+    Py_DECREF(frame);
+    return back;
+}
+
+static long line_if_body(PyObject *frame, PyObject *body)
+{
+    PyObject *code = PyObject_GetAttrString(frame, "f_code");
+    long line = code == body ? ptd_pyapi_long_attr(frame, "f_lineno", 0) : -1;
+    Py_XDECREF(code);
+    return line;
+}
+
+/* The line of the import that is under way, 0 when it is not known. */
+static uint32_t import_line(PyObject *body)
+{
+    long line = -1;
+    PyObject *frame = body ? (PyObject *)PyEval_GetFrame() : NULL;
+    if (!frame)
+        return 0;
+    Py_INCREF(frame);
+    for (int i = 0; frame && frame != Py_None && i < MOST_FRAMES; i++) {
+        line = line_if_body(frame, body);
+        if (line >= 0)
+            break;
+        frame = next_frame(frame);
+    }
+    Py_XDECREF(frame);
+    PyErr_Clear();
+    return line > 0 ? (uint32_t)line : 0;
+}
+
+static void enter_in_import(struct ptd_code *code)
+{
+    struct scope *scope = stack[depth - 1].scope;
+    uint32_t epoch = ptd_epoch;
+    if (code->module_body && code->file == scope->file) {
+        code->epoch = epoch;
+        add_to(scope, SET_CODE, code->id);
+        return;
+    }
+    if (code->line_epoch != epoch) {
+        code->line_epoch = epoch;
+        code->line_tries = 0;
+    }
+    uint32_t line = 0;
+    if (++code->line_tries < MOST_LINE_TRIES) {
+        PyObject *type, *value, *traceback;
+        PyErr_Fetch(&type, &value, &traceback);
+        line = import_line(stack[depth - 1].body);
+        PyErr_Restore(type, value, traceback);
+        if (epoch != ptd_epoch) /* a collection of garbage ran code that changed the stack */
+            line = 0;
+    }
+    if (line == 0)
+        code->epoch = epoch; /* "all lines" leaves nothing to be learned */
+    if (pair_add(scope, code->id, line))
+        touch(scope);
+}
+
+void ptd_scope_enter(struct ptd_code *code)
+{
+    if (!recording)
+        return;
+    if (is_plain()) {
+        if (stack[depth - 1].scope->kind == PTD_SCOPE_MODULE) {
+            enter_in_import(code);
+            return;
+        }
+        code->epoch = ptd_epoch;
+        add_to(stack[depth - 1].scope, SET_CODE, code->id);
+        return;
+    }
+    if (stack[depth - 1].scope->kind != PTD_SCOPE_MODULE)
+        code->epoch = ptd_epoch;
+    charge(SET_CODE, code->id);
+}
+
+/* More than one interpreter: code of the others is not seen. */
+static bool is_alone(void)
+{
+    if (!ptd_py.first_interpreter || !ptd_py.next_interpreter)
+        return true;
+    return !ptd_py.next_interpreter(ptd_py.first_interpreter());
+}
+
+static void before_switch(void)
+{
+    if (!ptd_tracer_leave() || !is_alone())
+        ptd_scope_disturbed();
+}
+
+static void after_switch(void)
+{
+    ptd_epoch++;
+    ptd_tracer_arrive();
+}
+
+static bool is_foreign_import(const struct frame *frame)
+{
+    return frame->scope->kind == PTD_SCOPE_MODULE && frame->thread != main_thread;
+}
+
+void ptd_scope_push(uint32_t id, PyObject *body)
+{
+    if (!recording || id >= scope_count || !scopes[id])
+        return;
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    before_switch();
+    if (grow(&stack, &depth_cap, depth + 1, sizeof *stack)) {
+        stack[depth] = (struct frame){scopes[id], this_thread(), body};
+        foreign_imports += is_foreign_import(&stack[depth]);
+        depth++;
+    }
+    after_switch();
+    PyErr_Restore(type, value, traceback);
+}
+
+/* Index of the entry that belongs to this thread, else of any; 0 when there is none. */
+static size_t find_frame(uint32_t id)
+{
+    size_t other = 0;
+    for (size_t i = depth - 1; i > 0; i--) {
+        if (stack[i].scope->id != id)
+            continue;
+        if (stack[i].thread == this_thread())
+            return i;
+        other = other ? other : i;
+    }
+    return other;
+}
+
+void ptd_scope_pop(uint32_t id)
+{
+    size_t at = recording ? find_frame(id) : 0;
+    if (!at)
+        return;
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    before_switch();
+    at = find_frame(id);
+    if (at) {
+        foreign_imports -= is_foreign_import(&stack[at]);
+        memmove(stack + at, stack + at + 1, (depth - at - 1) * sizeof *stack);
+        depth--;
+    }
+    after_switch();
+    PyErr_Restore(type, value, traceback);
+}
+
+uint32_t ptd_scope_base(void)
+{
+    size_t i = depth - 1;
+    if (!recording)
+        return PTD_J_NO_SCOPE;
+    while (i > 0 && !is_base(stack[i].scope))
+        i--;
+    return stack[i].scope->id;
+}
+
+void ptd_scope_disturbed(void)
+{
+    if (!recording)
+        return;
+    for (size_t i = depth; i-- > 0;) {
+        stack[i].scope->flags |= PTD_SCOPE_INCOMPLETE;
+        touch(stack[i].scope);
+        if (is_base(stack[i].scope))
+            break;
+    }
+}
+
+/* ---- scopes ---- */
+
+static struct scope *make_scope(enum ptd_scope_kind kind, uint32_t file)
+{
+    struct scope *scope = kind == PTD_SCOPE_TEST && spare ? spare : calloc(1, sizeof *scope);
+    if (scope == spare)
+        spare = NULL;
+    if (!scope || !grow(&scopes, &scope_cap, scope_count + 1, sizeof(struct scope *))) {
+        give_up();
+        free(scope);
+        return NULL;
+    }
+    scope->kind = kind;
+    scope->file = file;
+    scope->id = (uint32_t)scope_count;
+    scopes[scope_count++] = scope;
+    return scope;
+}
+
+uint32_t ptd_scope_new(enum ptd_scope_kind kind, uint32_t file, const char *label)
+{
+    struct scope *scope = recording ? make_scope(kind, file) : NULL;
+    if (!scope)
+        return PTD_J_NO_SCOPE;
+    ptd_journal_begin(PTD_J_SCOPE);
+    ptd_journal_u32(scope->id);
+    ptd_journal_u32((uint32_t)kind);
+    ptd_journal_u32(file);
+    ptd_journal_bytes(label, strlen(label));
+    ptd_journal_end();
+    return scope->id;
+}
+
+uint32_t ptd_scope_module(uint32_t file, const char *label)
+{
+    while (recording && module_scopes.len <= file)
+        list_add(&module_scopes, 0);
+    if (!recording)
+        return PTD_J_NO_SCOPE;
+    if (!module_scopes.items[file]) {
+        uint32_t id = ptd_scope_new(PTD_SCOPE_MODULE, file, label);
+        if (id == PTD_J_NO_SCOPE)
+            return id;
+        module_scopes.items[file] = id + 1;
+    }
+    return module_scopes.items[file] - 1;
+}
+
+void ptd_scope_start(void)
+{
+    if (depth)
+        return;
+    recording = true;
+    main_thread = this_thread();
+    uint32_t session = ptd_scope_new(PTD_SCOPE_SESSION, PTD_J_NO_FILE, "session");
+    if (session == PTD_J_NO_SCOPE || !grow(&stack, &depth_cap, 1, sizeof *stack)) {
+        recording = false;
+        return;
+    }
+    stack[0] = (struct frame){scopes[session], main_thread, NULL};
+    depth = 1;
+}
+
+bool ptd_scope_recording(void)
+{
+    return recording;
+}
+
+void ptd_scope_forget(void)
+{
+    recording = false;
+}
+
+static void add_in(uint32_t scope, enum set_kind kind, uint32_t id)
+{
+    if (recording && scope < scope_count && scopes[scope])
+        add_to(scopes[scope], kind, id);
+}
+
+void ptd_scope_use(uint32_t used)
+{
+    charge(SET_USE, used);
+}
+
+void ptd_scope_use_in(uint32_t scope, uint32_t used)
+{
+    add_in(scope, SET_USE, used);
+}
+
+void ptd_scope_import(uint32_t file)
+{
+    charge(SET_FILE, file);
+}
+
+void ptd_scope_import_in(uint32_t scope, uint32_t file)
+{
+    add_in(scope, SET_FILE, file);
+}
+
+void ptd_scope_name(uint32_t name)
+{
+    charge(SET_NAME, name);
+}
+
+void ptd_scope_name_in(uint32_t scope, uint32_t name)
+{
+    add_in(scope, SET_NAME, name);
+}
+
+uint32_t ptd_scope_flags(uint32_t scope)
+{
+    return scope < scope_count && scopes[scope] ? scopes[scope]->flags : 0;
+}
+
+/* ---- writing ---- */
+
+static void write_delta(struct scope *scope)
+{
+    ptd_journal_begin(PTD_J_DELTA);
+    ptd_journal_u32(scope->id);
+    ptd_journal_u32(scope->flags);
+    for (int i = 0; i < SET_COUNT; i++)
+        ptd_journal_u32s(scope->sets[i].fresh.items, scope->sets[i].fresh.len);
+    ptd_journal_u32s(scope->pairs.items, scope->pairs.len);
+    ptd_journal_end();
+}
+
+/* A test's set forgets everything for the next test; the others keep what they have written. */
+static void clear_fresh(struct scope *scope)
+{
+    for (int i = 0; i < SET_COUNT; i++) {
+        struct set *set = &scope->sets[i];
+        for (size_t k = 0; scope->kind == PTD_SCOPE_TEST && k < set->fresh.len; k++)
+            set->bits[set->fresh.items[k] / 64] = 0;
+        set->fresh.len = 0;
+    }
+    scope->pairs.len = 0;
+    scope->dirty = false;
+}
+
+void ptd_scope_flush(void)
+{
+    size_t count = dirty_count;
+    dirty_count = 0;
+    for (size_t i = 0; recording && i < count; i++) {
+        write_delta(dirty[i]);
+        clear_fresh(dirty[i]);
+    }
+}
+
+void ptd_scope_free(uint32_t id)
+{
+    struct scope *scope = recording && id < scope_count ? scopes[id] : NULL;
+    if (!scope || scope->dirty || scope->kind != PTD_SCOPE_TEST || spare)
+        return;
+    scopes[id] = NULL;
+    scope->flags = 0;
+    spare = scope;
+}

@@ -1,0 +1,254 @@
+#include "scope_ids.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "contract/journal.h"
+#include "journal_write.h"
+
+/* Byte strings numbered in order of insertion, each with a value of the table's user. */
+struct entry {
+    char *key; /* owned */
+    size_t len;
+    uint64_t hash;
+    uint32_t value;
+};
+
+struct table {
+    struct entry *entries; /* owned */
+    size_t count, cap;
+    uint32_t *slots; /* owned; index + 1, 0 is free */
+    size_t mask;
+};
+
+static struct table files;     /* real path; the index is the id */
+static struct table filenames; /* co_filename as it is; the value is a file id or PTD_UNWATCHED */
+static struct table codes;     /* file, line, name */
+static struct table names;
+static struct table excluded; /* directories */
+
+static uint64_t hash_bytes(const char *key, size_t len)
+{
+    uint64_t hash = 1469598103934665603u;
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ (unsigned char)key[i]) * 1099511628211u;
+    return hash ^ (hash >> 32);
+}
+
+static int rebuild_slots(struct table *table)
+{
+    size_t size = table->mask ? (table->mask + 1) * 2 : 256;
+    uint32_t *slots = calloc(size, sizeof *slots);
+    if (!slots)
+        return -1;
+    free(table->slots);
+    table->slots = slots;
+    table->mask = size - 1;
+    for (size_t i = 0; i < table->count; i++) {
+        size_t at = table->entries[i].hash & table->mask;
+        while (slots[at])
+            at = (at + 1) & table->mask;
+        slots[at] = (uint32_t)i + 1;
+    }
+    return 0;
+}
+
+static struct entry *append(struct table *table, const char *key, size_t len, uint64_t hash)
+{
+    if (table->count == table->cap) {
+        size_t cap = table->cap ? table->cap * 2 : 128;
+        struct entry *grown = realloc(table->entries, cap * sizeof *grown);
+        if (!grown)
+            return NULL;
+        table->entries = grown;
+        table->cap = cap;
+    }
+    char *copy = malloc(len + 1);
+    if (!copy)
+        return NULL;
+    memcpy(copy, key, len);
+    copy[len] = 0;
+    struct entry *entry = &table->entries[table->count++];
+    *entry = (struct entry){copy, len, hash, 0};
+    return entry;
+}
+
+/* The entry of a key, made when there is none (*added); NULL when memory is short. */
+static struct entry *put(struct table *table, const char *key, size_t len, bool *added)
+{
+    uint64_t hash = hash_bytes(key, len);
+    *added = false;
+    if ((table->count + 1) * 2 > table->mask && rebuild_slots(table) < 0)
+        return NULL;
+    size_t at = hash & table->mask;
+    for (; table->slots[at]; at = (at + 1) & table->mask) {
+        struct entry *entry = &table->entries[table->slots[at] - 1];
+        if (entry->hash == hash && entry->len == len && !memcmp(entry->key, key, len))
+            return entry;
+    }
+    struct entry *entry = append(table, key, len, hash);
+    if (entry) {
+        table->slots[at] = (uint32_t)table->count;
+        *added = true;
+    }
+    return entry;
+}
+
+/* Nothing that was recorded can be trusted any more. */
+static uint32_t out_of_memory(void)
+{
+    ptd_journal_forked();
+    return PTD_UNWATCHED;
+}
+
+void ptd_ids_exclude(const char *dir)
+{
+    char real[PATH_MAX];
+    bool added;
+    if (realpath(dir, real) && real[1])
+        put(&excluded, real, strlen(real), &added);
+}
+
+static void write_file(uint32_t id, const char *path, size_t len)
+{
+    struct stat st;
+    if (stat(path, &st) < 0)
+        memset(&st, 0, sizeof st);
+    ptd_journal_begin(PTD_J_FILE);
+    ptd_journal_u32(id);
+    ptd_journal_bytes(path, len);
+    ptd_journal_u64((uint64_t)st.st_size);
+    ptd_journal_u64((uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec);
+    ptd_journal_u64((uint64_t)st.st_ino);
+    ptd_journal_end();
+}
+
+static uint32_t add_file(const char *real)
+{
+    bool added;
+    size_t len = strlen(real);
+    struct entry *entry = put(&files, real, len, &added);
+    if (!entry)
+        return out_of_memory();
+    uint32_t id = (uint32_t)(entry - files.entries);
+    if (added)
+        write_file(id, real, len);
+    return id;
+}
+
+uint32_t ptd_ids_file(const char *path)
+{
+    char real[PATH_MAX];
+    return realpath(path, real) ? add_file(real) : PTD_UNWATCHED;
+}
+
+const char *ptd_ids_path(uint32_t file)
+{
+    return file < files.count ? files.entries[file].key : "";
+}
+
+/* ".py", ".pyw", or a script without an extension; templates and the like are compiled under their
+ * name as well, but are no source that could be compared. */
+static bool is_source(const char *path)
+{
+    const char *base = strrchr(path, '/');
+    const char *dot = strrchr(base ? base : path, '.');
+    return !dot || !strcmp(dot, ".py") || !strcmp(dot, ".pyw");
+}
+
+static bool has_foreign_component(const char *path)
+{
+    static const char *const whole[] = {"/site-packages/", "/dist-packages/"};
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
+        if (strstr(path, whole[i]))
+            return true;
+    }
+    return strstr(path, "/pytest-of-") != NULL;
+}
+
+static bool is_excluded(const char *path)
+{
+    for (size_t i = 0; i < excluded.count; i++) {
+        const struct entry *dir = &excluded.entries[i];
+        if (!strncmp(path, dir->key, dir->len) && path[dir->len] == '/')
+            return true;
+    }
+    return has_foreign_component(path);
+}
+
+static uint32_t decide(const char *name)
+{
+    char real[PATH_MAX];
+    struct stat st;
+    if (name[0] == '<' || !name[0] || !is_source(name) || !realpath(name, real) ||
+        stat(real, &st) < 0 || !S_ISREG(st.st_mode) || is_excluded(real))
+        return PTD_UNWATCHED;
+    return add_file(real);
+}
+
+uint32_t ptd_ids_watched(PyObject *filename)
+{
+    char *name = NULL;
+    Py_ssize_t len = 0;
+    bool added;
+    if (!filename || !PyUnicode_Check(filename))
+        return PTD_UNWATCHED;
+    PyObject *bytes = PyUnicode_EncodeFSDefault(filename);
+    uint32_t id = PTD_UNWATCHED;
+    if (bytes && PyBytes_AsStringAndSize(bytes, &name, &len) == 0) {
+        struct entry *entry = put(&filenames, name, (size_t)len, &added);
+        if (!entry)
+            id = out_of_memory();
+        else if (!added)
+            id = entry->value;
+        else if (strlen(name) == (size_t)len)
+            id = entry->value = decide(name);
+        else
+            entry->value = id;
+    }
+    PyErr_Clear();
+    Py_XDECREF(bytes);
+    return id;
+}
+
+uint32_t ptd_ids_code(uint32_t file, uint32_t line, const char *name, size_t len)
+{
+    char fixed[512];
+    uint32_t numbers[2] = {file, line};
+    bool added;
+    if (len > sizeof fixed - sizeof numbers)
+        len = sizeof fixed - sizeof numbers; /* no identifier is that long */
+    memcpy(fixed, numbers, sizeof numbers);
+    memcpy(fixed + sizeof numbers, name, len);
+    struct entry *entry = put(&codes, fixed, sizeof numbers + len, &added);
+    if (!entry)
+        return out_of_memory();
+    uint32_t id = (uint32_t)(entry - codes.entries);
+    if (added) {
+        ptd_journal_begin(PTD_J_CODE);
+        ptd_journal_u32(id);
+        ptd_journal_u32(file);
+        ptd_journal_u32(line);
+        ptd_journal_bytes(name, len);
+        ptd_journal_end();
+    }
+    return id;
+}
+
+uint32_t ptd_ids_name(const char *name, size_t len)
+{
+    bool added;
+    struct entry *entry = put(&names, name, len, &added);
+    if (!entry)
+        return out_of_memory();
+    uint32_t id = (uint32_t)(entry - names.entries);
+    if (added) {
+        ptd_journal_begin(PTD_J_NAME);
+        ptd_journal_u32(id);
+        ptd_journal_bytes(name, len);
+        ptd_journal_end();
+    }
+    return id;
+}

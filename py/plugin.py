@@ -1,0 +1,474 @@
+"""pytest's side of pyt-diff. PYTEST_DONT_REWRITE
+
+Runs in the namespace of the built-in module ``_pytdiff``, which is the plugin. What costs time or holds
+state about dependencies is in C, behind ``_c``; this file only tells it what pytest is doing.
+"""
+
+import json
+import os
+import sys
+
+_c = globals()["_c"]
+
+_PASSED, _FAILED, _ERROR, _SKIPPED, _XFAILED, _XPASSED = range(6)
+_PARTIAL = 1
+_NO_TESTS_COLLECTED = 5
+_NONE = 0xFFFFFFFF
+
+
+def _hook(**options):
+    """Mark a hook implementation as pytest.hookimpl does, without importing pytest."""
+
+    def mark(function):
+        function.pytest_impl = options
+        return function
+
+    return mark
+
+
+class _Deselected:
+    """Stands for a test in a file that was not collected."""
+
+    def __init__(self, nodeid):
+        self.nodeid = self.name = nodeid
+
+
+class _State:
+    plan = None
+    role = "main"
+    config = None
+    rootdir = ""
+    # The test that is running.
+    outcome = None
+    duration = 0.0
+    # By path as pytest has it: (real path, file id, scope of its collection, ids of files it needs).
+    files = {}
+    # Files in the order of their collection: path -> [scope, outcome].
+    collected = {}
+    partial_files = frozenset()
+    partial_all = False
+    collection_done = False
+    ignored = frozenset()
+    deselected = 0
+    summary_done = False
+
+
+_s = _State
+
+
+def _load_plan():
+    session = os.environ.get("PYT_DIFF_SESSION")
+    if not session:
+        return
+    with open(os.path.join(session, "plan.json"), encoding="utf-8", errors="surrogateescape") as file:
+        _s.plan = json.load(file)
+    if _s.plan.get("record"):
+        _c.start(os.path.abspath(session))
+
+
+# ---- scopes of tests ----
+
+
+def _conftests_for(path, rootdir):
+    """Paths of the conftest.py files that can reach a test file."""
+    found = []
+    manager = _s.config.pluginmanager
+    for plugin in manager.get_plugins():
+        name = getattr(plugin, "__file__", None)
+        if not isinstance(name, str) or os.path.basename(name) != "conftest.py":
+            continue
+        folder = os.path.dirname(os.path.realpath(name))
+        if path.startswith(os.path.join(folder, "")) or not folder.startswith(os.path.join(rootdir, "")):
+            found.append(name)
+    return found
+
+
+def _file_info(path, collecting=False):
+    """What is known of a test file; path is a str as pytest has it."""
+    info = _s.files.get(path)
+    if info is None or collecting:
+        real = os.path.realpath(path)
+        file_id = _c.file(real)
+        needs = tuple([file_id] + [_c.file(name) for name in _conftests_for(real, _s.rootdir)])
+        scope = info[2] if info else _NONE
+        info = _s.files[path] = (real, file_id, scope, needs)
+    return info
+
+
+@_hook(hookwrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item):
+    path = str(item.path)
+    info = _file_info(path)
+    _s.outcome = None
+    _s.duration = 0.0
+    _c.test_begin(item.nodeid, info[0], info[1], info[2], info[3])
+    yield
+    _c.test_end(_ERROR if _s.outcome is None else _s.outcome, _s.duration)
+    _s.outcome = None
+
+
+# How outcomes of the phases of one test combine: the highest rank wins.
+_RANK = {None: -1, _PASSED: 0, _SKIPPED: 1, _XPASSED: 1, _XFAILED: 1, _FAILED: 2, _ERROR: 3}
+
+
+def _phase_outcome(report):
+    if report.failed:
+        return _FAILED if report.when == "call" else _ERROR
+    if report.skipped:
+        return _XFAILED if hasattr(report, "wasxfail") else _SKIPPED
+    if hasattr(report, "wasxfail"):
+        return _XPASSED
+    return _PASSED
+
+
+def pytest_runtest_logreport(report):
+    if _s.role == "controller":
+        return
+    if report.outcome == "rerun":
+        _s.outcome = None
+        return
+    outcome = _phase_outcome(report)
+    if outcome != _FAILED and type(report).__name__ in ("SubtestReport", "SubTestReport"):
+        return
+    _s.duration += getattr(report, "duration", 0.0)
+    if _RANK[outcome] > _RANK[_s.outcome]:
+        _s.outcome = outcome
+
+
+# ---- scopes of fixtures ----
+
+
+def _fixture_file(fixturedef):
+    code = getattr(getattr(fixturedef, "func", None), "__code__", None)
+    return getattr(code, "co_filename", None)
+
+
+@_hook(hookwrapper=True, tryfirst=True)
+def pytest_fixture_setup(fixturedef, request):
+    if fixturedef.scope == "function":
+        yield
+        return
+    label = "%s[%s]" % (fixturedef.argname, fixturedef.scope)
+    scope = fixturedef._pytdiff_scope = _c.fixture_new(label, _fixture_file(fixturedef))
+    _c.push(scope, ())
+    # Its own fixtures were set up before it, on behalf of the test: it depends on them as well.
+    for name in fixturedef.argnames:
+        used = getattr(request._get_active_fixturedef(name), "_pytdiff_scope", None)
+        if used is not None:
+            _c.use(used)
+    yield
+    _c.pop(scope)
+
+
+def _watch_fixtures():
+    from _pytest.fixtures import FixtureDef
+
+    execute, finish = FixtureDef.execute, FixtureDef.finish
+
+    def watched_execute(self, *args, **kwargs):
+        __tracebackhide__ = True
+        try:
+            return execute(self, *args, **kwargs)
+        finally:
+            scope = getattr(self, "_pytdiff_scope", None)
+            if scope is not None:
+                _c.use(scope)
+
+    def watched_finish(self, *args, **kwargs):
+        __tracebackhide__ = True
+        scope = getattr(self, "_pytdiff_scope", None)
+        if scope is None:
+            return finish(self, *args, **kwargs)
+        _c.push(scope, ())
+        try:
+            return finish(self, *args, **kwargs)
+        finally:
+            _c.pop(scope)
+
+    FixtureDef._pytdiff_scope = None
+    FixtureDef.execute = watched_execute
+    FixtureDef.finish = watched_finish
+
+
+# ---- scopes of collections ----
+
+
+def _collected_file(node):
+    """The File that a collector is or belongs to; not for sessions and directories."""
+    import pytest
+
+    while node is not None:
+        if isinstance(node, (pytest.Package, pytest.Session)):
+            return None
+        if isinstance(node, pytest.File):
+            return node
+        node = node.parent
+    return None
+
+
+@_hook(hookwrapper=True, tryfirst=True)
+def pytest_make_collect_report(collector):
+    file = _collected_file(collector)
+    if file is None:
+        yield
+        return
+    path = str(file.path)
+    info = _s.files.get(path)
+    if info is None or info[2] == _NONE:
+        real, file_id, _, needs = _file_info(path, collecting=True)
+        info = _s.files[path] = (real, file_id, _c.collect_new(file_id, file.nodeid), needs)
+    entry = _s.collected.setdefault(path, [info[2], _PASSED])
+    _c.push(info[2], info[3])
+    result = yield
+    _c.pop(info[2])
+    report = result.get_result()
+    if report.failed:
+        entry[1] = _ERROR
+    elif report.skipped and collector is file and entry[1] == _PASSED:
+        entry[1] = _SKIPPED
+
+
+def _report_collected(items, interrupted):
+    if _s.collection_done:
+        return
+    _s.collection_done = True
+    by_path = {path: [] for path in _s.collected}
+    for item in items:
+        by_path.setdefault(str(item.path), []).append(item.nodeid)
+    _c.deltas()
+    for path, ids in by_path.items():
+        scope, outcome = _s.collected.get(path, (_NONE, _PASSED))
+        real = _file_info(path)[0]
+        partial = _s.partial_all or real in _s.partial_files
+        if interrupted and outcome != _ERROR:
+            partial = True
+        _c.collected(scope, outcome, _PARTIAL if partial else 0, real, ids)
+    _c.flush()
+
+
+@_hook(hookwrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(session, config, items):
+    _report_collected(items, interrupted=False)
+    yield
+    if _s.plan and _s.plan.get("select"):
+        _deselect(config, items)
+
+
+# ---- selection ----
+
+
+def pytest_ignore_collect(collection_path):
+    if _s.ignored and os.path.realpath(str(collection_path)) in _s.ignored:
+        return True
+    return None
+
+
+def _is_kept(nodeid, keep):
+    while nodeid not in keep:
+        cut = max(nodeid.rfind("::"), nodeid.rfind("["), nodeid.rfind("/"))
+        if cut <= 0:
+            return False
+        nodeid = nodeid[:cut]
+    return True
+
+
+def _deselect(config, items):
+    unaffected = set(_s.plan["deselect"])
+    keep = set(_s.plan["keep"])
+    removed = [i for i in items if i.nodeid in unaffected and not _is_kept(i.nodeid, keep)]
+    if removed:
+        gone = set(map(id, removed))
+        items[:] = [i for i in items if id(i) not in gone]
+        config.hook.pytest_deselected(items=removed)
+    _s.deselected = len(removed)
+
+
+def _count_ignored(config, count):
+    """Let pytest's last line count tests that were not even collected."""
+    if count and not _s.summary_done:
+        _s.summary_done = True
+        config.hook.pytest_deselected(items=[_Deselected("(not collected)")] * count)
+
+
+@_hook(trylast=True)
+def pytest_collection_finish(session):
+    # After pytest's own "collected N items", which would subtract them.
+    if _s.role == "main" and _s.plan and _s.plan.get("select"):
+        _count_ignored(session.config, _s.plan.get("ignored_tests", 0))
+
+
+class _Controller:
+    """Registered where pytest-xdist distributes the tests."""
+
+    @_hook(optionalhook=True)
+    def pytest_xdist_setupnodes(self, config, specs):
+        command = os.environ.get("PYT_DIFF_AS_PYTHON")
+        for spec in specs:
+            if command and spec.popen and not spec.python:
+                spec.python = command
+
+    @_hook(optionalhook=True)
+    def pytest_testnodedown(self, node):
+        count = getattr(node, "workeroutput", {}).get("pytdiff_deselected", 0)
+        _s.deselected = max(_s.deselected, count)
+        if _s.plan and _s.plan.get("select"):
+            _count_ignored(_s.config, count + _s.plan.get("ignored_tests", 0))
+
+
+# ---- the session ----
+
+
+def _partial_arguments(config):
+    """Real paths of the files of which only node ids were named."""
+    paths = []
+    for argument in config.args:
+        name, _, rest = str(argument).partition("::")
+        if rest:
+            paths.append(os.path.realpath(os.path.join(str(config.invocation_params.dir), name)))
+    return frozenset(paths)
+
+
+def _site_folders():
+    for entry in sys.path:
+        if not isinstance(entry, str) or not os.path.isdir(entry):
+            continue
+        parts = entry.split(os.sep)
+        try:
+            names = () if "site-packages" in parts or "dist-packages" in parts else os.listdir(entry)
+        except OSError:
+            continue
+        if not names and ("site-packages" in parts or "dist-packages" in parts):
+            yield entry
+        elif any(name.endswith((".dist-info", ".egg-info")) for name in names):
+            yield entry
+
+
+def _ini(config, key):
+    try:
+        value = config.getini(key)
+    except (KeyError, ValueError):
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def _write_facts(config):
+    import platform
+
+    import pytest
+
+    _c.fact("role", _s.role)
+    _c.fact("rootdir", _s.rootdir)
+    inipath = getattr(config, "inipath", None)
+    _c.fact("inipath", os.path.abspath(str(inipath)) if inipath else "")
+    _c.fact("python", "%d.%d.%d" % sys.version_info[:3])
+    _c.fact("implementation", sys.implementation.name)
+    _c.fact("platform", "%s-%s" % (sys.platform, platform.machine()))
+    _c.fact("pytest", pytest.__version__)
+    _c.fact("tracer", _c.state()[0] or "")
+    for entry in _site_folders():
+        _c.fact("syspath", os.path.abspath(entry))
+    for key in ("python_files", "norecursedirs", "testpaths"):
+        for value in _ini(config, key):
+            _c.fact(key, str(value))
+    if config.getoption("doctestmodules", False):
+        _c.fact("doctest", "1")
+    if _s.partial_files:
+        _c.fact("partial", "1")
+
+
+def _tell_basetemp(config):
+    factory = getattr(config, "_tmp_path_factory", None)
+    given = getattr(factory, "_given_basetemp", None)
+    if given:
+        _c.exclude(str(given))
+        _c.fact("basetemp", os.path.realpath(str(given)))
+
+
+def _distributes(config):
+    return config.pluginmanager.hasplugin("dsession") or bool(getattr(config.option, "tx", None))
+
+
+@_hook(tryfirst=True)
+def pytest_configure(config):
+    if _s.plan is None or _s.config is not None:
+        return
+    _s.config = config
+    _s.rootdir = os.path.realpath(str(config.rootpath))
+    _s.partial_files = _partial_arguments(config)
+    _s.partial_all = bool(config.getoption("lf", False))
+    if _s.plan.get("select"):
+        base = _s.plan.get("rootdir") or _s.rootdir
+        _s.ignored = frozenset(os.path.realpath(os.path.join(base, p)) for p in _s.plan["ignore"])
+    if hasattr(config, "workerinput"):
+        _s.role = "worker"
+    elif config.pluginmanager.hasplugin("xdist"):
+        config.pluginmanager.register(_Controller(), "_pytdiff_controller")
+    if _c.state()[0]:
+        _watch_fixtures()
+
+
+def pytest_sessionstart(session):
+    config = session.config
+    if config is not _s.config:
+        return
+    if _s.role == "main" and _distributes(config):
+        _s.role = "controller"
+    if _c.state()[0]:
+        _write_facts(config)
+        _tell_basetemp(config)
+
+
+@_hook(hookwrapper=True, tryfirst=True)
+def pytest_sessionfinish(session, exitstatus):
+    config = session.config
+    if config is not _s.config:
+        yield
+        return
+    if session.exitstatus == _NO_TESTS_COLLECTED and (_s.deselected or _s.ignored):
+        session.exitstatus = 0
+    if _s.role == "worker":
+        config.workeroutput["pytdiff_deselected"] = _s.deselected
+    if _s.role != "controller":
+        _report_collected(getattr(session, "items", None) or [], interrupted=True)
+    yield
+    _c.flush()
+
+
+@_hook(trylast=True)
+def pytest_unconfigure(config):
+    if config is _s.config and _s.role == "worker":
+        _c.end(0)
+
+
+def _run_pytest(pytest):
+    """What the console script of pytest does."""
+    try:
+        code = pytest.main(["-p", "_pytdiff", *sys.argv[1:]])
+        sys.stdout.flush()
+        return int(code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def main():
+    """Behave as the command ``pytest`` with sys.argv[1:], and return its exit status."""
+    sys.argv[0] = "pytest"
+    if sys.path and sys.path[0] == "":
+        del sys.path[0]
+    try:
+        import pytest
+    except ImportError:
+        sys.stderr.write("pyt-diff: error: no pytest in %s\n" % sys.executable)
+        sys.stderr.write("hint: install pytest there, or choose another with --python\n")
+        return 4
+    code = _run_pytest(pytest)
+    _c.flush()
+    _c.end(code)
+    failed = _c.state()[1]
+    if failed:
+        sys.stderr.write("pyt-diff: warning: %s; what was not recorded will run again\n" % failed)
+    return code
+
+
+_load_plan()
