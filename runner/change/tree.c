@@ -414,7 +414,8 @@ static int list_directory(struct scan *scan, const struct pending *dir)
     const struct ptd_ignore *rules = rules_inside(scan, fd, is_root, &traits, dir->rules);
     size_t dir_len = scan->path.len;
     bool denied = false;
-    qsort(scan->children, scan->nchildren, sizeof(*scan->children), compare_children);
+    if (scan->nchildren)
+        qsort(scan->children, scan->nchildren, sizeof(*scan->children), compare_children);
     for (size_t i = scan->nchildren; i-- > 0;)
         denied |= push_child(scan, fd, dir_len, &scan->children[i], rules) != 0;
     if (denied) {

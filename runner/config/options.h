@@ -29,6 +29,7 @@ enum ptd_mode {
 };
 
 struct ptd_options {
+    const char *verb; /* the command's name, NULL = run */
     /* what to do instead of running */
     bool help, short_help, version;
 
@@ -42,6 +43,7 @@ struct ptd_options {
     enum ptd_mode mode;  /* --mode affected|all; --testmon-noselect is `all` */
     enum ptd_host host;  /* --host auto|embed|preload|exec */
     bool off;            /* --no-testmon: plain pytest, nothing recorded */
+    bool diff;           /* --diff was given; since_baseline and no_record follow from it */
     bool decision_log;   /* --diff-v: decisions to stderr */
     const char *python;  /* --python PATH; NULL = discover */
     const char *cache_dir; /* --cache-dir DIR, else $PYT_DIFF_CACHE_DIR, else NULL */
@@ -74,10 +76,28 @@ struct ptd_options {
      * --lf, --co, --tb, -r, --durations, --color, --junit-xml, --cov-report and the like. An option that is not known stays in.
      */
     char *outcome_args;
+
+    bool args_file;            /* an @file argument: which paths it names is not known */
+    const char **rootdir_args; /* what pytest looks at for its rootdir: it does not know plugins' options at that
+                                  point and takes their values for paths; owned array of borrowed */
+    size_t rootdir_count;
+    const char **overrides; /* "key=value" of -o / --override-ini, in order; owned array of borrowed */
+    size_t override_count;
+    /* Said, whatever the value: these go before what a configuration file says. */
+    bool verbosity_set, parallel_set;
+    char **owned; /* words of PYTEST_ADDOPTS and addopts that the arrays above point to; owned */
+    size_t owned_count;
 };
 
-/* `argv` without the program name. Fails with PTD_E_USAGE (nearest match as the hint). */
+/* `argv` without the program name. What PYTEST_ADDOPTS holds is understood as if it stood in front, but is not
+ * among `pytest_args`: pytest reads the variable by itself. Fails with PTD_E_USAGE (nearest match as the hint). */
 int ptd_options_parse(int argc, char **argv, struct ptd_options *out, struct ptd_err *err);
+/*
+ * What the configuration's `addopts` says about narrowed, parallel, paths, verbosity and the like; to be called with that
+ * of the project found. `outcome_args` stays as it is: addopts is part of the project's hash. Does not fail
+ * on text that pytest will refuse.
+ */
+int ptd_options_apply_addopts(struct ptd_options *options, const char *addopts, struct ptd_err *err);
 void ptd_options_release(struct ptd_options *options);
 
 /* -h: one screen; --help: everything, from the table. */

@@ -10,9 +10,10 @@
 #define DEEPEST 64 /* nesting of arrays and inline tables; beyond it is an error, not a stack overflow */
 
 struct parser {
-    const char *start; /* borrowed; where the text begins */
-    const char *pos;
+    const char *pos; /* borrowed */
     const char *end;
+    const char *counted; /* up to where `line` is counted */
+    int line;
     int depth;
     struct ptd_toml *out;
     struct ptd_err *err;
@@ -20,17 +21,17 @@ struct parser {
 
 static int value(struct parser *p, const char *path, struct ptd_toml_entry *entry);
 
-static int line_of(const struct parser *p, const char *at)
+/* The line of `pos`, which only ever moves forward. */
+static int line_here(struct parser *p)
 {
-    int line = 1;
-    for (const char *c = p->start; c < at; c++)
-        line += *c == '\n';
-    return line;
+    for (; p->counted < p->pos; p->counted++)
+        p->line += *p->counted == '\n';
+    return p->line;
 }
 
 static int fail(struct parser *p, const char *what)
 {
-    return ptd_err_set(p->err, PTD_E_CONFIG, "line %d: %s", line_of(p, p->pos), what);
+    return ptd_err_set(p->err, PTD_E_CONFIG, "line %d: %s", line_here(p), what);
 }
 
 static char peek(const struct parser *p)
@@ -259,7 +260,7 @@ static void release_entry(struct ptd_toml_entry *entry)
 /* "key = value"; `prefix` is the path of the table it is in. */
 static int pair(struct parser *p, const char *prefix)
 {
-    struct ptd_toml_entry entry = {.line = line_of(p, p->pos)};
+    struct ptd_toml_entry entry = {.line = line_here(p)};
     struct ptd_buf path = PTD_BUF_INIT;
     ptd_buf_adds(&path, prefix);
     int status = key(p, &path);
@@ -281,7 +282,7 @@ static int pair(struct parser *p, const char *prefix)
 static int inline_table(struct parser *p, const char *path)
 {
     struct ptd_toml_entry table = {ptd_xstrdup(path), PTD_TOML_TABLE, ptd_xstrdup(""), NULL,
-                                   line_of(p, p->pos)};
+                                   line_here(p)};
     add_entry(p, &table);
     for (p->pos++;;) {
         skip_blank(p);
@@ -372,7 +373,7 @@ static int value(struct parser *p, const char *path, struct ptd_toml_entry *entr
 /* "[a.b]" or "[[a.b]]"; *table becomes its path. */
 static int header(struct parser *p, struct ptd_buf *table)
 {
-    int line = line_of(p, p->pos);
+    int line = line_here(p);
     bool many = take(p, "[[");
     if (!many)
         p->pos++;
@@ -390,7 +391,7 @@ static int header(struct parser *p, struct ptd_buf *table)
 int ptd_toml_parse(const char *data, size_t len, struct ptd_toml *out, struct ptd_err *err)
 {
     *out = (struct ptd_toml){0};
-    struct parser p = {data, data, data + len, 0, out, err};
+    struct parser p = {data, data + len, data, 1, 0, out, err};
     take(&p, "\xef\xbb\xbf");
     PTD_CLEANUP_BUF struct ptd_buf table = PTD_BUF_INIT;
     ptd_buf_adds(&table, "");

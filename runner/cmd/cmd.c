@@ -1,0 +1,58 @@
+#include "cmd/cmd.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/run.h"
+#include "cmd/workspace.h"
+#include "session/session.h"
+
+/* pytest as it is: for --version, --fixtures and the like, and with --no-testmon. */
+static int pass_through(const struct ptd_options *options, int *status, struct ptd_err *err)
+{
+    struct ptd_project project;
+    struct ptd_interpreter interpreter;
+    struct ptd_session_result result = {0};
+    if (ptd_project_find(options, &project, err) < 0)
+        return -1;
+    int failed =
+        ptd_interpreter_find(options->python, project.cwd, options->host, &interpreter, err);
+    if (!failed) {
+        struct ptd_session_request request = {
+            .interpreter = &interpreter,
+            .pytest_args = options->pytest_args,
+            .pytest_count = options->pytest_count,
+        };
+        failed = ptd_session_run(&request, &result, err);
+    }
+    ptd_project_release(&project);
+    *status = result.status;
+    return failed;
+}
+
+static int dispatch(struct ptd_options *options, int *status, struct ptd_err *err)
+{
+    if (options->help || options->short_help) {
+        ptd_options_help(stdout, options->help);
+        return 0;
+    }
+    if (options->version) {
+        printf("pyt-diff %s (SQLite %s)\n", PTD_VERSION, sqlite3_libversion());
+        return 0;
+    }
+    if (options->informational || options->off)
+        return pass_through(options, status, err);
+    return ptd_cmd_run(options, status, err);
+}
+
+int ptd_cmd_main(int argc, char **argv, int *status, struct ptd_err *err)
+{
+    struct ptd_options options;
+    *status = 0;
+    if (ptd_options_parse(argc, argv, &options, err) < 0)
+        return -1;
+    int result = dispatch(&options, status, err);
+    ptd_options_release(&options);
+    return result;
+}

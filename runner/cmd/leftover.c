@@ -1,0 +1,251 @@
+#include "cmd/leftover.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/path.h"
+
+#define MAX_FACTS ((size_t)1 << 20)
+
+static char *sessions_dir(const struct ptd_workspace *w)
+{
+    return ptd_path_join(w->project.cache_dir, "sessions");
+}
+
+static int take_lock(const char *dir, int flags)
+{
+    PTD_CLEANUP_FREE char *path = ptd_path_join(dir, "lock");
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd >= 0 && flock(fd, LOCK_EX | flags) < 0) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+static void hex(const struct ptd_hash128 *hash, char text[33])
+{
+    for (int i = 0; i < 16; i++)
+        snprintf(text + i * 2, 3, "%02x", hash->bytes[i]);
+}
+
+static int unhex(const char *text, struct ptd_hash128 *hash)
+{
+    for (int i = 0; i < 16; i++) {
+        unsigned value;
+        if (sscanf(text + i * 2, "%2x", &value) != 1)
+            return -1;
+        hash->bytes[i] = (unsigned char)value;
+    }
+    return 0;
+}
+
+static int write_facts(const struct ptd_workspace *w, const char *dir,
+                       const struct ptd_session_facts *facts, struct ptd_err *err)
+{
+    PTD_CLEANUP_FREE char *path = ptd_path_join(dir, "session.txt");
+    char config[33], options[33], packages[33];
+    const char *args = w->options->outcome_args ? w->options->outcome_args : "";
+    struct ptd_hash128 options_hash = ptd_hash128(args, strlen(args));
+    hex(&w->project.config_hash, config);
+    hex(&options_hash, options);
+    hex(&w->environment.packages, packages);
+    FILE *f = fopen(path, "we");
+    if (!f)
+        return ptd_err_sys(err, PTD_E_IO, "cannot write %s", path);
+    fprintf(f, "%s\n%s\n%s\n%s\n%d\n%d\n%s\n", w->environment.name, config, options, packages,
+            facts->baseline, facts->complete, facts->commit ? facts->commit : "");
+    if (fclose(f) != 0)
+        return ptd_err_sys(err, PTD_E_IO, "cannot write %s", path);
+    return 0;
+}
+
+int ptd_session_dir_make(const struct ptd_workspace *w, const struct ptd_session_facts *facts,
+                         struct ptd_session_dir *out, struct ptd_err *err)
+{
+    PTD_CLEANUP_FREE char *all = sessions_dir(w);
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    *out = (struct ptd_session_dir){NULL, -1};
+    if (mkdir(all, 0777) < 0 && errno != EEXIST)
+        return ptd_err_sys(err, PTD_E_IO, "cannot make the directory %s", all);
+    char *path = ptd_xasprintf("%s/%lld.%09ld-%ld", all, (long long)now.tv_sec, now.tv_nsec,
+                               (long)getpid());
+    /* Made under another name first: a directory that others see is locked already. */
+    PTD_CLEANUP_FREE char *hidden =
+        ptd_xasprintf("%s/.%lld.%09ld-%ld", all, (long long)now.tv_sec, now.tv_nsec,
+                      (long)getpid());
+    if (mkdir(hidden, 0777) < 0) {
+        ptd_err_sys(err, PTD_E_IO, "cannot make the directory %s", hidden);
+        free(path);
+        return -1;
+    }
+    out->lock = take_lock(hidden, LOCK_NB);
+    int failed = write_facts(w, hidden, facts, err);
+    if (!failed && rename(hidden, path) < 0)
+        failed = ptd_err_sys(err, PTD_E_IO, "cannot make the directory %s", path);
+    out->path = failed ? ptd_xstrdup(hidden) : path;
+    if (!failed)
+        return 0;
+    free(path);
+    ptd_session_dir_remove(out);
+    return -1;
+}
+
+static void remove_directory(const char *path)
+{
+    DIR *dir = opendir(path);
+    if (!dir)
+        return;
+    for (struct dirent *e; (e = readdir(dir));)
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+            unlinkat(dirfd(dir), e->d_name, 0);
+    closedir(dir);
+    rmdir(path);
+}
+
+void ptd_session_dir_remove(struct ptd_session_dir *dir)
+{
+    if (dir->path)
+        remove_directory(dir->path);
+    ptd_session_dir_leave(dir);
+}
+
+void ptd_session_dir_leave(struct ptd_session_dir *dir)
+{
+    if (dir->lock >= 0)
+        close(dir->lock);
+    free(dir->path);
+    *dir = (struct ptd_session_dir){NULL, -1};
+}
+
+static bool is_test_file(const char *path, void *arg)
+{
+    return ptd_workspace_is_test_file(arg, path);
+}
+
+static void say_problems(const struct ptd_ingest_result *r)
+{
+    if (r->tracer_problem)
+        ptd_warn("nothing was recorded: %s", r->tracer_problem);
+    if (r->root_problem)
+        ptd_warn("nothing was recorded: pytest's rootdir is %s, another than expected; "
+                 "name it with --rootdir",
+                 r->root_problem);
+    if (r->torn)
+        ptd_warn("%zu journal%s cut off: what was not recorded runs again", r->torn,
+                 r->torn == 1 ? " was" : "s were");
+}
+
+int ptd_session_ingest(struct ptd_workspace *w, const char *dir,
+                       const struct ptd_session_facts *facts, struct ptd_ingest_result *result,
+                       struct ptd_err *err)
+{
+    struct ptd_ingest_request request = {
+        .session_dir = dir,
+        .state = &w->state,
+        .environment = w->environment.name,
+        .commit = facts->commit,
+        .baseline = facts->baseline,
+        .complete = facts->complete,
+        .is_test_file = is_test_file,
+        .is_test_file_arg = w,
+    };
+    if (ptd_ingest(&request, result, err) < 0) {
+        ptd_ingest_result_release(result);
+        return -1;
+    }
+    say_problems(result);
+    return 0;
+}
+
+/* The state that the left-over session saw of everything but the files. */
+static int read_facts(const char *dir, struct ptd_workspace *like, struct ptd_state_inputs *inputs,
+                      struct ptd_session_facts *facts)
+{
+    PTD_CLEANUP_FREE char *path = ptd_path_join(dir, "session.txt");
+    PTD_CLEANUP_BUF struct ptd_buf text = PTD_BUF_INIT;
+    char *lines[7];
+    if (ptd_buf_read_file(&text, path, MAX_FACTS, NULL) < 0 || !text.data)
+        return -1;
+    char *p = text.data;
+    for (int i = 0; i < 7; i++) {
+        char *end = strchr(p, '\n');
+        if (!end)
+            return -1;
+        *end = '\0';
+        lines[i] = p;
+        p = end + 1;
+    }
+    if (strlen(lines[1]) != 32 || strlen(lines[2]) != 32 || strlen(lines[3]) != 32 ||
+        unhex(lines[1], &inputs->config) < 0 || unhex(lines[2], &inputs->options) < 0 ||
+        unhex(lines[3], &inputs->packages) < 0)
+        return -1;
+    free(like->environment.name);
+    like->environment.name = ptd_xstrdup(lines[0]);
+    facts->baseline = false; /* a baseline that was not finished is none */
+    facts->complete = false;
+    facts->commit = lines[6][0] ? ptd_xstrdup(lines[6]) : NULL;
+    return 0;
+}
+
+/* `w` with the facts of the other session, its own restored afterwards. */
+static int ingest_one(struct ptd_workspace *w, const char *dir, struct ptd_err *err)
+{
+    struct ptd_workspace other = *w;
+    struct ptd_session_facts facts = {0};
+    struct ptd_ingest_result result = {0};
+    struct ptd_state_inputs inputs = {.root = w->project.rootdir};
+    other.environment.name = ptd_xstrdup(w->environment.name);
+    int failed = -1;
+    if (read_facts(dir, &other, &inputs, &facts) < 0) {
+        ptd_warn("what an interrupted run left in %s cannot be read: its tests run again", dir);
+        failed = 0;
+        goto out;
+    }
+    failed = ptd_state_load(&other.state, w->store, true, &inputs, err);
+    if (!failed)
+        failed = ptd_session_ingest(&other, dir, &facts, &result, err);
+    ptd_state_release(&other.state);
+    if (!failed && result.tests)
+        fprintf(stderr, "pyt-diff: recovered the results of %zu test%s from an interrupted run\n",
+                result.tests, result.tests == 1 ? "" : "s");
+out:
+    ptd_ingest_result_release(&result);
+    free(other.environment.name);
+    free(facts.commit);
+    return failed;
+}
+
+int ptd_leftover_ingest(struct ptd_workspace *w, struct ptd_err *err)
+{
+    PTD_CLEANUP_FREE char *all = sessions_dir(w);
+    DIR *dir = opendir(all);
+    int result = 0;
+    if (!dir)
+        return 0;
+    for (struct dirent *e; result == 0 && (e = readdir(dir));) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+            continue;
+        PTD_CLEANUP_FREE char *path = ptd_path_join(all, e->d_name);
+        struct ptd_session_dir session = {ptd_xstrdup(path), take_lock(path, LOCK_NB)};
+        if (session.lock >= 0 && e->d_name[0] != '.')
+            result = ingest_one(w, path, err);
+        if (session.lock >= 0 && result == 0)
+            ptd_session_dir_remove(&session);
+        else
+            ptd_session_dir_leave(&session);
+    }
+    closedir(dir);
+    return result;
+}

@@ -1,0 +1,349 @@
+#include "cmd/run.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/path.h"
+#include "cmd/leftover.h"
+#include "cmd/plan.h"
+#include "cmd/workspace.h"
+#include "report/summary.h"
+#include "session/session.h"
+
+struct run {
+    const struct ptd_options *options;
+    struct ptd_workspace w;
+    struct ptd_verdict verdict;
+    char **scope; /* positional arguments relative to the root; owned, NULL-terminated; NULL = none */
+    const char **keep; /* those of them that are node ids; owned array of borrowed */
+    bool everything;
+    int status;
+    int signal;
+};
+
+static void make_scope(struct run *r)
+{
+    const struct ptd_options *o = r->options;
+    if (!o->path_count)
+        return;
+    size_t kept = 0;
+    r->scope = ptd_xcalloc(o->path_count + 1, sizeof(char *));
+    r->keep = ptd_xcalloc(o->path_count + 1, sizeof(char *));
+    for (size_t i = 0; i < o->path_count; i++) {
+        const char *colons = strstr(o->paths[i], "::");
+        size_t n = colons ? (size_t)(colons - o->paths[i]) : strlen(o->paths[i]);
+        PTD_CLEANUP_FREE char *part = ptd_xstrndup(o->paths[i], n);
+        PTD_CLEANUP_FREE char *joined = ptd_path_join(r->w.project.cwd, part);
+        PTD_CLEANUP_FREE char *full = ptd_path_normalize(joined);
+        PTD_CLEANUP_FREE char *real = realpath(full, NULL);
+        PTD_CLEANUP_FREE char *relative =
+            ptd_path_relative(real ? real : full, r->w.project.rootdir);
+        r->scope[i] = ptd_xasprintf("%s%s", strcmp(relative, ".") == 0 ? "" : relative,
+                                    colons ? colons : "");
+        if (colons)
+            r->keep[kept++] = r->scope[i];
+    }
+}
+
+static void release(struct run *r)
+{
+    for (char **s = r->scope; s && *s; s++)
+        free(*s);
+    free(r->scope);
+    free(r->keep);
+    ptd_verdict_release(&r->verdict);
+    ptd_workspace_close(&r->w);
+}
+
+/* A plain run of pytest: nothing selected, nothing recorded. */
+static int run_plain(const struct run *r, struct ptd_session_result *result, struct ptd_err *err)
+{
+    struct ptd_session_request request = {
+        .interpreter = &r->w.interpreter,
+        .pytest_args = r->options->pytest_args,
+        .pytest_count = r->options->pytest_count,
+    };
+    return ptd_session_run(&request, result, err);
+}
+
+static void hex(const struct ptd_hash128 *hash, char text[33])
+{
+    for (int i = 0; i < 16; i++)
+        snprintf(text + i * 2, 3, "%02x", hash->bytes[i]);
+}
+
+/* The question whether anything is affected was answered for exactly this state before. */
+static bool known_idle(struct run *r, size_t *total)
+{
+    const struct ptd_options *o = r->options;
+    PTD_CLEANUP_FREE char *value = NULL;
+    char digest[33];
+    if (r->everything || o->since_baseline || o->baseline || (r->keep && r->keep[0]) || o->json ||
+        o->dry_run || r->scope)
+        return false;
+    hex(&r->w.digest, digest);
+    if (ptd_store_meta_get(r->w.store, "idle", &value, NULL) < 0 || !value ||
+        strncmp(value, digest, 32) != 0)
+        return false;
+    *total = strtoull(value + 32, NULL, 10);
+    return true;
+}
+
+static void remember_idle(struct run *r)
+{
+    const struct ptd_selection *s = &r->verdict.selection;
+    char digest[33];
+    if (!r->w.writable || s->count || r->scope || r->options->since_baseline || r->everything)
+        return;
+    hex(&r->w.digest, digest);
+    PTD_CLEANUP_FREE char *value = ptd_xasprintf("%s %zu", digest, s->total);
+    /* A lost answer is only asked for again. */
+    ptd_store_meta_set(r->w.store, "idle", value, NULL);
+}
+
+static struct ptd_summary summary_of(struct run *r)
+{
+    return (struct ptd_summary){
+        .selection = &r->verdict.selection,
+        .describe = ptd_verdict_describe,
+        .arg = &r->verdict,
+        .python = r->w.environment.name,
+        .no_data = r->verdict.no_data,
+        .everything = r->everything,
+        .baseline = r->options->baseline,
+        .scoped = r->scope != NULL,
+        .changed_files = ptd_workspace_changed_files(&r->w),
+    };
+}
+
+static void say(struct run *r)
+{
+    PTD_CLEANUP_BUF struct ptd_buf text = PTD_BUF_INIT;
+    struct ptd_summary summary = summary_of(r);
+    if (r->options->verbosity < 0 && !r->options->decision_log)
+        return;
+    ptd_summary_line(&summary, &text);
+    if ((r->options->verbosity > 0 || r->options->decision_log) && !summary.no_data)
+        ptd_summary_reasons(&summary, &text);
+    fputs(text.data, stderr);
+}
+
+/* --dry-run and --json: the answer is the output. */
+static int answer(struct run *r, struct ptd_err *err)
+{
+    PTD_CLEANUP_BUF struct ptd_buf text = PTD_BUF_INIT;
+    struct ptd_summary summary = summary_of(r);
+    if (r->options->json)
+        ptd_summary_json(&summary, &text);
+    else
+        ptd_summary_list(&summary, &text);
+    fputs(text.data, stdout);
+    if (fflush(stdout) != 0)
+        return ptd_err_sys(err, PTD_E_IO, "cannot write the answer");
+    return 0;
+}
+
+/* Makes what is valid now the baseline. */
+static int mark_baseline(struct run *r, struct ptd_err *err)
+{
+    struct ptd_verdict verdict;
+    ptd_id environment;
+    if (ptd_workspace_reload(&r->w, err) < 0 ||
+        ptd_workspace_select(&r->w, NULL, false, &verdict, err) < 0)
+        return -1;
+    int failed = ptd_store_begin(r->w.store, err);
+    if (!failed) {
+        failed = ptd_store_environment(r->w.store, r->w.environment.name, &environment, err) < 0 ||
+                 ptd_store_set_baseline(r->w.store, environment, verdict.selection.valid,
+                                        verdict.selection.valid_count, err) < 0 ||
+                 ptd_store_collect_garbage(r->w.store, err) < 0 ||
+                 ptd_store_commit(r->w.store, err) < 0;
+        if (failed)
+            ptd_store_rollback(r->w.store);
+    }
+    ptd_verdict_release(&verdict);
+    return failed ? -1 : 0;
+}
+
+/* The commit that is checked out, for the book-keeping of baselines; NULL outside git. */
+static char *current_commit(const char *root)
+{
+    int ends[2];
+    char text[128] = "";
+    if (pipe(ends) < 0)
+        return NULL;
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(ends[1], STDOUT_FILENO);
+        close(ends[0]);
+        close(ends[1]);
+        fclose(stderr);
+        execlp("git", "git", "-C", root, "rev-parse", "HEAD", (char *)NULL);
+        _exit(127);
+    }
+    close(ends[1]);
+    ssize_t n = child > 0 ? read(ends[0], text, sizeof(text) - 1) : -1;
+    close(ends[0]);
+    int status = -1;
+    if (child > 0)
+        waitpid(child, &status, 0);
+    if (n < 40 || status != 0)
+        return NULL;
+    text[strcspn(text, "\n")] = '\0';
+    return ptd_xstrdup(text);
+}
+
+static int ingest(struct run *r, struct ptd_session_dir *dir, const struct ptd_session_facts *facts)
+{
+    struct ptd_err err = {0};
+    struct ptd_ingest_result result = {0};
+    if (ptd_session_ingest(&r->w, dir->path, facts, &result, &err) == 0 &&
+        (!facts->baseline || mark_baseline(r, &err) == 0)) {
+        ptd_ingest_result_release(&result);
+        ptd_session_dir_remove(dir);
+        return 0;
+    }
+    ptd_ingest_result_release(&result);
+    ptd_warn("the results are not recorded yet: %s", err.msg);
+    if (err.hint[0])
+        fprintf(stderr, "hint: %s\n", err.hint);
+    ptd_session_dir_leave(dir);
+    return -1;
+}
+
+/* Without permission to write: the plan lies in a temporary directory, and nothing is recorded. */
+static int temporary_dir(struct ptd_session_dir *out, struct ptd_err *err)
+{
+    const char *tmp = getenv("TMPDIR");
+    out->lock = -1;
+    out->path = ptd_path_join(tmp && *tmp ? tmp : "/tmp", "pyt-diff-XXXXXX");
+    if (mkdtemp(out->path))
+        return 0;
+    ptd_err_sys(err, PTD_E_IO, "cannot make a temporary directory");
+    ptd_session_dir_leave(out);
+    return -1;
+}
+
+static int run_selected(struct run *r, struct ptd_session_result *result, struct ptd_err *err)
+{
+    const struct ptd_options *o = r->options;
+    struct ptd_session_facts facts = {
+        .baseline = o->baseline,
+        .complete = !o->narrowed && !o->path_count && !o->collect_only,
+        .commit = o->baseline ? current_commit(r->w.project.rootdir) : NULL,
+    };
+    struct ptd_session_dir dir;
+    bool record = r->w.writable && !o->collect_only && !o->debugger;
+    if (o->debugger && r->w.writable && o->verbosity >= 0)
+        fputs("pyt-diff: recording is off while a debugger is used\n", stderr);
+    int failed = r->w.writable ? ptd_session_dir_make(&r->w, &facts, &dir, err)
+                               : temporary_dir(&dir, err);
+    if (failed) {
+        free(facts.commit);
+        return -1;
+    }
+    bool select = !r->everything && !r->verdict.no_data;
+    struct ptd_session_request request = {
+        .interpreter = &r->w.interpreter,
+        .session_dir = dir.path,
+        .pytest_args = o->pytest_args,
+        .pytest_count = o->pytest_count,
+    };
+    failed = ptd_plan_write(dir.path, r->w.project.rootdir, record, select, &r->verdict.selection,
+                            (const char *const *)r->keep, err) < 0 ||
+             ptd_session_run(&request, result, err) < 0;
+    if (failed || !record)
+        ptd_session_dir_remove(&dir);
+    else
+        ingest(r, &dir, &facts);
+    free(facts.commit);
+    return failed ? -1 : 0;
+}
+
+static bool has_named_nodes(const struct run *r)
+{
+    return r->keep && r->keep[0];
+}
+
+/* Decides and acts; r->status and r->signal are set. */
+static int decide(struct run *r, struct ptd_err *err)
+{
+    const struct ptd_options *o = r->options;
+    struct ptd_session_result result = {0};
+    size_t total;
+    if (known_idle(r, &total)) {
+        r->verdict.selection.total = total;
+        say(r);
+        r->status = o->fail_if_none ? 5 : 0;
+        return 0;
+    }
+    if (ptd_workspace_select(&r->w, (const char *const *)r->scope, r->everything, &r->verdict,
+                             err) < 0)
+        return -1;
+    if (o->json || o->dry_run)
+        return answer(r, err);
+    say(r);
+    if (!r->verdict.selection.count && !r->verdict.no_data && !r->everything &&
+        !has_named_nodes(r)) {
+        remember_idle(r);
+        if (o->baseline && r->w.writable && mark_baseline(r, err) < 0)
+            return -1;
+        r->status = o->fail_if_none ? 5 : 0;
+        return 0;
+    }
+    if (run_selected(r, &result, err) < 0)
+        return -1;
+    r->status = result.status;
+    r->signal = result.signal;
+    return 0;
+}
+
+static int run_without_store(struct run *r, struct ptd_err *err)
+{
+    struct ptd_session_result result = {0};
+    if (r->options->json || r->options->dry_run)
+        return ptd_err_set(err, PTD_E_STORE, "there is no recorded data to select from");
+    if (r->options->verbosity >= 0)
+        fputs("pyt-diff: running all tests without recording\n", stderr);
+    if (run_plain(r, &result, err) < 0)
+        return -1;
+    r->status = result.status;
+    r->signal = result.signal;
+    return 0;
+}
+
+static int open_and_decide(struct run *r, struct ptd_err *err)
+{
+    if (ptd_workspace_open(&r->w, r->options, err) < 0)
+        return -1;
+    make_scope(r);
+    if (!r->w.store)
+        return run_without_store(r, err);
+    if (decide(r, err) == 0)
+        return 0;
+    if (err->sys_errno != EBADMSG)
+        return -1;
+    ptd_verdict_release(&r->verdict);
+    return ptd_workspace_rebuild(&r->w, err) < 0 ? -1 : decide(r, err);
+}
+
+int ptd_cmd_run(const struct ptd_options *options, int *status, struct ptd_err *err)
+{
+    struct run r = {.options = options};
+    r.everything = options->mode == PTD_MODE_ALL || options->force;
+    int result = open_and_decide(&r, err);
+    *status = r.status;
+    int ended_by = r.signal;
+    release(&r);
+    if (ended_by) {
+        signal(ended_by, SIG_DFL);
+        raise(ended_by);
+    }
+    return result;
+}

@@ -1,0 +1,200 @@
+#include "cmd/workspace.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/path.h"
+#include "cmd/leftover.h"
+
+void ptd_warn(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    fputs("pyt-diff: warning: ", stderr);
+    vfprintf(stderr, fmt, ap);
+    fputc('\n', stderr);
+    va_end(ap);
+}
+
+static int use_project(struct ptd_workspace *w, struct ptd_err *err)
+{
+    if (ptd_project_find(w->options, &w->project, err) < 0)
+        return -1;
+    for (size_t i = 0; i < w->project.warning_count; i++)
+        ptd_warn("%s", w->project.warnings[i]);
+    const char *python = w->options->python;
+    PTD_CLEANUP_FREE char *configured = NULL;
+    if (!python && w->project.python) {
+        configured = strchr(w->project.python, '/')
+                         ? ptd_path_join(w->project.rootdir, w->project.python)
+                         : ptd_xstrdup(w->project.python);
+        python = configured;
+    }
+    return ptd_interpreter_find(python, w->project.cwd, w->options->host, &w->interpreter, err);
+}
+
+/* Writing if possible, else reading only, else not at all. */
+static void open_store(struct ptd_workspace *w)
+{
+    struct ptd_err err = {0};
+    char *note = NULL;
+    w->writable = !w->options->no_record;
+    if (w->writable && ptd_store_open(w->project.cache_dir, false, &w->store, &note, &err) < 0) {
+        w->writable = false;
+        ptd_warn("cannot record: %s", err.msg);
+        if (err.hint[0])
+            fprintf(stderr, "hint: %s\n", err.hint);
+    }
+    if (!w->store && ptd_store_open(w->project.cache_dir, true, &w->store, &note, &err) < 0 &&
+        err.sys_errno != ENOENT && w->options->no_record)
+        ptd_warn("%s", err.msg);
+    if (note)
+        ptd_warn("%s", note);
+    free(note);
+}
+
+/* Facts about earlier runs that decide what is a test file. */
+static int read_habits(struct ptd_workspace *w, struct ptd_err *err)
+{
+    PTD_CLEANUP_FREE char *doctests = NULL;
+    free(w->endings_text);
+    free(w->endings);
+    w->endings = NULL;
+    if (ptd_store_meta_get(w->store, "endings", &w->endings_text, err) < 0 ||
+        ptd_store_meta_get(w->store, "doctests", &doctests, err) < 0)
+        return -1;
+    w->doctests = doctests && strcmp(doctests, "1") == 0;
+    size_t count = 0, cap = 0;
+    for (char *p = w->endings_text; p && *p;) {
+        size_t n = strcspn(p, "\n");
+        char *next = p[n] ? p + n + 1 : p + n;
+        p[n] = '\0';
+        w->endings = ptd_xgrow(w->endings, &cap, count + 2, sizeof(char *));
+        w->endings[count++] = p;
+        w->endings[count] = NULL;
+        p = next;
+    }
+    return 0;
+}
+
+static void make_digest(struct ptd_workspace *w)
+{
+    struct ptd_hash128 state = ptd_state_digest(&w->state);
+    PTD_CLEANUP_BUF struct ptd_buf all = PTD_BUF_INIT;
+    ptd_buf_add(&all, &state, sizeof(state));
+    ptd_buf_adds(&all, w->environment.name);
+    w->digest = ptd_hash128(all.data, all.len);
+}
+
+int ptd_workspace_reload(struct ptd_workspace *w, struct ptd_err *err)
+{
+    if (w->state_loaded)
+        ptd_state_release(&w->state);
+    w->state_loaded = false;
+    if (read_habits(w, err) < 0)
+        return -1;
+    const char *outcome_args = w->options->outcome_args ? w->options->outcome_args : "";
+    PTD_CLEANUP_FREE char *skip = NULL;
+    if (ptd_path_within(w->project.cache_dir, w->project.rootdir))
+        skip = ptd_path_relative(w->project.cache_dir, w->project.rootdir);
+    struct ptd_state_inputs inputs = {
+        .root = w->project.rootdir,
+        .skip = skip,
+        .endings = w->endings,
+        .config = w->project.config_hash,
+        .options = ptd_hash128(outcome_args, strlen(outcome_args)),
+        .packages = w->environment.packages,
+    };
+    w->state_loaded = true;
+    if (ptd_state_load(&w->state, w->store, w->writable, &inputs, err) < 0)
+        return -1;
+    if (w->state.tree.unreadable)
+        ptd_warn("%zu director%s not readable, beginning with %s", w->state.tree.unreadable,
+                 w->state.tree.unreadable == 1 ? "y is" : "ies are",
+                 w->state.tree.first_unreadable);
+    make_digest(w);
+    return 0;
+}
+
+static int open_data(struct ptd_workspace *w, struct ptd_err *err)
+{
+    ptd_environment_release(&w->environment);
+    if (ptd_environment_find(w->store, w->writable, &w->interpreter, &w->environment, err) < 0)
+        return -1;
+    if (!w->store)
+        return 0;
+    if (w->writable && ptd_leftover_ingest(w, err) < 0)
+        return -1;
+    return ptd_workspace_reload(w, err);
+}
+
+int ptd_workspace_rebuild(struct ptd_workspace *w, struct ptd_err *err)
+{
+    char *note = NULL;
+    if (w->state_loaded)
+        ptd_state_release(&w->state);
+    w->state_loaded = false;
+    struct ptd_store *store = w->store;
+    w->store = NULL;
+    if (!w->writable) {
+        ptd_store_close(store);
+        return -1;
+    }
+    if (ptd_store_abandon(store, &note, err) < 0)
+        return -1;
+    ptd_warn("%s", note);
+    free(note);
+    open_store(w);
+    return open_data(w, err);
+}
+
+int ptd_workspace_open(struct ptd_workspace *w, const struct ptd_options *options,
+                       struct ptd_err *err)
+{
+    *w = (struct ptd_workspace){.options = options};
+    if (use_project(w, err) < 0)
+        return -1;
+    open_store(w);
+    if (open_data(w, err) == 0)
+        return 0;
+    return err->sys_errno == EBADMSG && w->store ? ptd_workspace_rebuild(w, err) : -1;
+}
+
+void ptd_workspace_close(struct ptd_workspace *w)
+{
+    if (w->state_loaded)
+        ptd_state_release(&w->state);
+    ptd_store_close(w->store);
+    ptd_environment_release(&w->environment);
+    ptd_project_release(&w->project);
+    free(w->endings_text);
+    free(w->endings);
+    *w = (struct ptd_workspace){0};
+}
+
+bool ptd_workspace_is_test_file(const struct ptd_workspace *w, const char *path)
+{
+    size_t n = strlen(path);
+    bool python = n > 3 && strcmp(path + n - 3, ".py") == 0;
+    if (python)
+        return w->doctests || ptd_project_is_test_file(&w->project, path);
+    for (const char **e = w->endings; e && *e; e++)
+        if (n > strlen(*e) && strcmp(path + n - strlen(*e), *e) == 0)
+            return true;
+    return false;
+}
+
+size_t ptd_workspace_changed_files(const struct ptd_workspace *w)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < w->state.count; i++) {
+        const struct ptd_state_file *f = &w->state.files[i];
+        bool real = f->kind == PTD_FILE_SOURCE || f->kind == PTD_FILE_OPAQUE;
+        count += real && f->version != f->previous;
+    }
+    return count;
+}

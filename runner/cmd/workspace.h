@@ -1,0 +1,74 @@
+/*
+ * Everything that is known before a decision: the project, the interpreter, the store, and the tree as it is now
+ * with what of the recorded data still holds. The commands are questions about this.
+ */
+#ifndef PTD_CMD_WORKSPACE_H
+#define PTD_CMD_WORKSPACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "cmd/environment.h"
+#include "config/options.h"
+#include "config/project.h"
+#include "record/validity.h"
+#include "select/select.h"
+#include "session/interpreter.h"
+#include "state/state.h"
+#include "store/store.h"
+
+struct ptd_workspace {
+    const struct ptd_options *options; /* borrowed */
+    struct ptd_project project;
+    struct ptd_interpreter interpreter;
+    struct ptd_environment environment;
+    struct ptd_store *store; /* NULL: cannot be used, nothing is recorded */
+    bool writable;
+    struct ptd_state state;
+    bool state_loaded;
+    bool doctests;           /* every Python file may hold tests */
+    char *endings_text;      /* endings of collected files that are not Python, '\n' between them */
+    const char **endings;    /* the same as a list; NULL-terminated */
+    struct ptd_hash128 digest; /* of the state and the environment */
+};
+
+/* Opens everything; what is wrong but can be lived with is said on stderr. */
+int ptd_workspace_open(struct ptd_workspace *w, const struct ptd_options *options,
+                       struct ptd_err *err);
+void ptd_workspace_close(struct ptd_workspace *w);
+/* Looks at the tree again, and reads the state of the data anew. */
+int ptd_workspace_reload(struct ptd_workspace *w, struct ptd_err *err);
+/* The database turned out to be damaged while it was read: starts anew with an empty one. */
+int ptd_workspace_rebuild(struct ptd_workspace *w, struct ptd_err *err);
+bool ptd_workspace_is_test_file(const struct ptd_workspace *w, const char *path);
+
+/* The selection with everything that its strings live in. */
+struct ptd_verdict {
+    struct ptd_selection selection;
+    struct ptd_validity validity;
+    struct ptd_select_node *nodes;
+    size_t node_count, node_cap;
+    struct ptd_select_record *records;
+    size_t record_count, record_cap;
+    struct ptd_map names; /* owns the names of nodes */
+    struct ptd_buf tests; /* owns the node ids of files */
+    const char **test_files;
+    size_t test_file_count, test_file_cap;
+    bool no_data;
+    char description[512];
+    const struct ptd_state *state; /* borrowed */
+};
+
+/* `scope`: see ptd_select_input. */
+int ptd_workspace_select(struct ptd_workspace *w, const char *const *scope, bool everything,
+                         struct ptd_verdict *out, struct ptd_err *err);
+void ptd_verdict_release(struct ptd_verdict *verdict);
+/* Text for a broken dependency of this verdict (a struct ptd_verdict *); valid until the next call. */
+const char *ptd_verdict_describe(size_t broken, void *verdict);
+size_t ptd_workspace_changed_files(const struct ptd_workspace *w);
+
+/* A line on stderr: "pyt-diff: warning: ...". */
+void ptd_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#endif
