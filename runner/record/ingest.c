@@ -24,6 +24,7 @@ struct ingest {
     uint64_t session_start_ns;
     struct id_list controller;    /* what hooks in xdist's controller depend on: part of every record */
     struct ptd_map collected;     /* relative paths that got a record as files */
+    struct ptd_map endings;       /* of collected files that are not Python */
     bool all_ended;               /* every process that ran tests came to its end */
     size_t runners;               /* such processes */
 };
@@ -211,6 +212,14 @@ static int put_record(struct process *p, ptd_id node, ptd_id file, uint32_t outc
     return ptd_store_record(p->in->store, p->in->environment, &record, err);
 }
 
+/* New files that end like this may hold tests as well. */
+static void note_ending(struct ingest *in, const char *path)
+{
+    const char *dot = strrchr(ptd_path_basename(path), '.');
+    if (dot && strcmp(dot, ".py") != 0)
+        ptd_map_puts(&in->endings, dot, 0);
+}
+
 static int ingest_collect(struct process *p, const struct ptd_journal_collect *c,
                           struct ptd_err *err)
 {
@@ -222,6 +231,7 @@ static int ingest_collect(struct process *p, const struct ptd_journal_collect *c
     ptd_map_put(&in->collected, path, strlen(path), 1, &added);
     if (!added)
         return 0;
+    note_ending(in, path);
     struct id_list sets = {0};
     struct ptd_u32s scopes = {0};
     PTD_CLEANUP_BUF struct ptd_buf tests = PTD_BUF_INIT;
@@ -419,6 +429,27 @@ static int ingest_all(struct ingest *in, const struct journals *journals, struct
     return 0;
 }
 
+/* Adds what this session showed to what is known of the project's habits. */
+static int save_habits(struct ingest *in, struct ptd_err *err)
+{
+    PTD_CLEANUP_FREE char *known = NULL;
+    if (in->result->doctests && ptd_store_meta_set(in->store, "doctests", "1", err) < 0)
+        return -1;
+    if (!in->endings.count)
+        return 0;
+    if (ptd_store_meta_get(in->store, "endings", &known, err) < 0)
+        return -1;
+    for (char *p = known; p && *p;) {
+        size_t n = strcspn(p, "\n");
+        ptd_map_put(&in->endings, p, n, 0, NULL);
+        p += n + (p[n] == '\n');
+    }
+    PTD_CLEANUP_BUF struct ptd_buf all = PTD_BUF_INIT;
+    for (size_t i = 0; i < in->endings.count; i++)
+        ptd_buf_addf(&all, "%s%s", i ? "\n" : "", in->endings.entries[i].key);
+    return ptd_store_meta_set(in->store, "endings", all.data, err);
+}
+
 static uint64_t start_of(const char *session_dir)
 {
     PTD_CLEANUP_FREE char *plan = ptd_path_join(session_dir, PTD_PLAN_FILE);
@@ -442,7 +473,8 @@ int ptd_ingest(const struct ptd_ingest_request *request, struct ptd_ingest_resul
     if (!failed && journals.count) {
         failed = ptd_store_begin(in.store, err);
         if (!failed) {
-            failed = ingest_all(&in, &journals, err) < 0 || ptd_store_commit(in.store, err) < 0;
+            failed = ingest_all(&in, &journals, err) < 0 || save_habits(&in, err) < 0 ||
+                     ptd_store_commit(in.store, err) < 0;
             if (failed)
                 ptd_store_rollback(in.store);
         }
@@ -452,6 +484,7 @@ int ptd_ingest(const struct ptd_ingest_request *request, struct ptd_ingest_resul
     free(journals.items);
     free(in.controller.items);
     ptd_map_release(&in.collected);
+    ptd_map_release(&in.endings);
     return failed ? -1 : 0;
 }
 
