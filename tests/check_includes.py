@@ -23,7 +23,7 @@ MAY_USE = {
     "store": {"contract", "base"},
     "journal": {"contract", "base"},
     "select": {"contract", "base"},
-    "report": {"contract", "base"},
+    "report": {"select", "contract", "base"},  # the selection is a value
     "session": {"config", "contract", "base"},
     "state": {"change", "store", "syntax", "contract", "base"},
     "record": {"journal", "state", "change", "store", "syntax", "contract", "base"},
