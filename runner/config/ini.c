@@ -159,8 +159,8 @@ static int add_continuation(struct ptd_ini *ini, struct span text, int line, str
     struct ptd_ini_entry *last = ini->count ? &ini->entries[ini->count - 1] : NULL;
     if (!last || !last->value)
         return ptd_err_set(err, PTD_E_CONFIG, "line %d: unexpected value continuation", line);
-    char *joined = ptd_xasprintf("%s%s%.*s", last->value, last->value[0] ? "\n" : "", (int)text.len,
-                                 text.at);
+    char *joined =
+        ptd_xasprintf("%s%s%.*s", last->value, last->value[0] ? "\n" : "", (int)text.len, text.at);
     free(last->value);
     last->value = joined;
     return 0;

@@ -2,10 +2,11 @@
  * The command line: one table of our own options, from which parsing and --help are made (and later
  * the man page and completions); whatever is not ours is pytest's and is passed on in order.
  *
- * Rules: own options are long only and never abbreviated; `--name=value` and `--name value` both work;
- * `--` ends ours and is passed on to nobody; a first argument that is the name of a verb selects it.
- * Own options are recognised anywhere before `--`. An argument that follows a pytest option which takes a value is
- * that option's value, never ours (`-k --baseline`).
+ * Rules: own options are long only and never abbreviated; `--name=value` and `--name value` both
+ * work;
+ * `--` ends ours and is passed on to nobody; a first argument that is the name of a verb selects
+ * it. Own options are recognised anywhere before `--`. An argument that follows a pytest option
+ * which takes a value is that option's value, never ours (`-k --baseline`).
  */
 #ifndef PTD_CONFIG_OPTIONS_H
 #define PTD_CONFIG_OPTIONS_H
@@ -33,19 +34,19 @@ struct ptd_options {
     /* what to do instead of running */
     bool help, short_help, version;
 
-    bool baseline;       /* --baseline, --diff-baseline */
-    bool force;          /* --force, --diff-force: with --baseline every test runs */
-    bool no_record;      /* --no-record: leave the data alone */
-    bool since_baseline; /* --since-baseline */
-    bool dry_run;        /* --dry-run: node ids, then a count */
-    bool json;           /* --json: the selection as JSON on stdout, nothing is run */
-    bool fail_if_none;   /* --no-tests=fail: exit 5 when nothing is affected (default: pass) */
-    enum ptd_mode mode;  /* --mode affected|all; --testmon-noselect is `all` */
-    enum ptd_host host;  /* --host auto|embed|preload|exec */
-    bool off;            /* --no-testmon: plain pytest, nothing recorded */
-    bool diff;           /* --diff was given; since_baseline and no_record follow from it */
-    bool decision_log;   /* --diff-v: decisions to stderr */
-    const char *python;  /* --python PATH; NULL = discover */
+    bool baseline;         /* --baseline, --diff-baseline */
+    bool force;            /* --force, --diff-force: with --baseline every test runs */
+    bool no_record;        /* --no-record: leave the data alone */
+    bool since_baseline;   /* --since-baseline */
+    bool dry_run;          /* --dry-run: node ids, then a count */
+    bool json;             /* --json: the selection as JSON on stdout, nothing is run */
+    bool fail_if_none;     /* --no-tests=fail: exit 5 when nothing is affected (default: pass) */
+    enum ptd_mode mode;    /* --mode affected|all; --testmon-noselect is `all` */
+    enum ptd_host host;    /* --host auto|embed|preload|exec */
+    bool off;              /* --no-testmon: plain pytest, nothing recorded */
+    bool diff;             /* --diff was given; since_baseline and no_record follow from it */
+    bool decision_log;     /* --diff-v: decisions to stderr */
+    const char *python;    /* --python PATH; NULL = discover */
     const char *cache_dir; /* --cache-dir DIR, else $PYT_DIFF_CACHE_DIR, else NULL */
     int batch_size;        /* --batch-size, --diff-batch-size; accepted, see --help */
     int cache_size;        /* --cache-size, --diff-cache-size */
@@ -56,32 +57,38 @@ struct ptd_options {
     size_t pytest_count;
 
     /* What we understand of pytest's own arguments (they are passed on all the same). */
-    int verbosity;            /* -v minus -q, -vv counts two, -qq minus two, --verbosity=N */
-    const char *rootdir;      /* --rootdir, or NULL */
-    const char *inifile;      /* -c / --config-file, or NULL */
-    const char *color;        /* --color VALUE, or NULL */
-    bool informational;       /* -h, --help, --version, -V, --markers, --fixtures, --fixtures-per-test,
-                                 --setup-plan, --trace-config: pass through to pytest, no selection, no recording */
-    bool collect_only;        /* --co, --collect-only */
-    bool debugger;            /* --pdb, --trace */
-    bool parallel;            /* -n given (not 0) */
-    const char **paths;       /* positional arguments: "dir", "file.py", "file.py::node"; owned array of borrowed */
+    int verbosity;       /* -v minus -q, -vv counts two, -qq minus two, --verbosity=N */
+    const char *rootdir; /* --rootdir, or NULL */
+    const char *inifile; /* -c / --config-file, or NULL */
+    const char *color;   /* --color VALUE, or NULL */
+    bool informational;  /* -h, --help, --version, -V, --markers, --fixtures, --fixtures-per-test,
+                            --setup-plan, --trace-config: pass through to pytest, no selection, no
+                            recording */
+    bool collect_only;   /* --co, --collect-only */
+    bool debugger;       /* --pdb, --trace */
+    bool parallel;       /* -n given (not 0) */
+    const char **paths;  /* positional arguments: "dir", "file.py", "file.py::node"; owned array of
+                            borrowed */
     size_t path_count;
-    bool narrowed;            /* -k, -m, --lf, --ff..., --deselect, --ignore*, -x, --maxfail, --sw present:
-                                 fewer tests than the selection may run */
+    bool narrowed; /* -k, -m, --lf, --ff..., --deselect, --ignore*, -x, --maxfail, --sw present:
+                      fewer tests than the selection may run */
     /*
-     * The arguments that may change the outcome of a test (-W, -o, -p, --strict*, options of plugins ...), in order, joined
-     * by '\n': owned, "" when there are none. Left out are positional arguments and those that only
-     * change what is shown, chosen, ordered or where output goes: verbosity, -k, -m, -x, -n, --dist,
-     * --lf, --co, --tb, -r, --durations, --color, --junit-xml, --cov-report and the like. An option that is not known stays in.
+     * The arguments that may change the outcome of a test (-W, -o, -p, --strict*, options of
+     * plugins ...), in order, joined by '\n': owned, "" when there are none. Left out are
+     * positional arguments and those that only change what is shown, chosen, ordered or where
+     * output goes: verbosity, -k, -m, -x, -n, --dist,
+     * --lf, --co, --tb, -r, --durations, --color, --junit-xml, --cov-report and the like. An option
+     * that is not known stays in.
      */
     char *outcome_args;
 
-    bool args_file;            /* an @file argument: which paths it names is not known */
-    const char **rootdir_args; /* what pytest looks at for its rootdir: it does not know plugins' options at that
-                                  point and takes their values for paths; owned array of borrowed */
+    bool args_file; /* an @file argument: which paths it names is not known */
+    const char *
+        *rootdir_args; /* what pytest looks at for its rootdir: it does not know plugins' options at
+                          that point and takes their values for paths; owned array of borrowed */
     size_t rootdir_count;
-    const char **overrides; /* "key=value" of -o / --override-ini, in order; owned array of borrowed */
+    const char *
+        *overrides; /* "key=value" of -o / --override-ini, in order; owned array of borrowed */
     size_t override_count;
     /* Said, whatever the value: these go before what a configuration file says. */
     bool verbosity_set, parallel_set;
@@ -89,15 +96,17 @@ struct ptd_options {
     size_t owned_count;
 };
 
-/* `argv` without the program name. What PYTEST_ADDOPTS holds is understood as if it stood in front, but is not
- * among `pytest_args`: pytest reads the variable by itself. Fails with PTD_E_USAGE (nearest match as the hint). */
+/* `argv` without the program name. What PYTEST_ADDOPTS holds is understood as if it stood in front,
+ * but is not among `pytest_args`: pytest reads the variable by itself. Fails with PTD_E_USAGE
+ * (nearest match as the hint). */
 int ptd_options_parse(int argc, char **argv, struct ptd_options *out, struct ptd_err *err);
 /*
- * What the configuration's `addopts` says about narrowed, parallel, paths, verbosity and the like; to be called with that
- * of the project found. `outcome_args` stays as it is: addopts is part of the project's hash. Does not fail
- * on text that pytest will refuse.
+ * What the configuration's `addopts` says about narrowed, parallel, paths, verbosity and the like;
+ * to be called with that of the project found. `outcome_args` stays as it is: addopts is part of
+ * the project's hash. Does not fail on text that pytest will refuse.
  */
-int ptd_options_apply_addopts(struct ptd_options *options, const char *addopts, struct ptd_err *err);
+int ptd_options_apply_addopts(struct ptd_options *options, const char *addopts,
+                              struct ptd_err *err);
 void ptd_options_release(struct ptd_options *options);
 
 /* -h: one screen; --help: everything, from the table. */

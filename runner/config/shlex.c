@@ -20,7 +20,8 @@ void ptd_strings_add(char ***strings, size_t *count, char *item)
     (*strings)[*count] = NULL;
 }
 
-/* Adds what is between the quotes; returns the position behind the closing one, NULL without one. */
+/* Adds what is between the quotes; returns the position behind the closing one, NULL without one.
+ */
 static const char *quoted(const char *p, struct ptd_buf *word)
 {
     char quote = *p++;

@@ -6,7 +6,8 @@
 
 #include "base/err.h"
 
-/* *words is owned and NULL-terminated, the words are owned. Fails (PTD_E_CONFIG) on an open quote. */
+/* *words is owned and NULL-terminated, the words are owned. Fails (PTD_E_CONFIG) on an open quote.
+ */
 int ptd_shlex_split(const char *text, char ***words, size_t *count, struct ptd_err *err);
 
 /* Releases a NULL-terminated list of owned strings; NULL is fine. */

@@ -7,7 +7,8 @@
 #include "base/mem.h"
 #include "config/shlex.h"
 
-#define DEEPEST 64 /* nesting of arrays and inline tables; beyond it is an error, not a stack overflow */
+#define DEEPEST                                                                                    \
+    64 /* nesting of arrays and inline tables; beyond it is an error, not a stack overflow */
 
 struct parser {
     const char *pos; /* borrowed */

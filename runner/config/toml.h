@@ -1,7 +1,7 @@
 /*
- * Reader for what we need of TOML: where tables and keys are, strings, numbers, booleans and lists of them.
- * It is no validator: what Python's own reader refuses may pass here (a date is a word, a key may
- * be given twice), but no valid document is read wrongly.
+ * Reader for what we need of TOML: where tables and keys are, strings, numbers, booleans and lists
+ * of them. It is no validator: what Python's own reader refuses may pass here (a date is a word, a
+ * key may be given twice), but no valid document is read wrongly.
  */
 #ifndef PTD_CONFIG_TOML_H
 #define PTD_CONFIG_TOML_H
@@ -12,7 +12,8 @@
 #include "base/err.h"
 
 enum ptd_toml_kind {
-    PTD_TOML_TABLE, /* [header], [[header]] or inline table; its keys follow as entries of their own */
+    PTD_TOML_TABLE, /* [header], [[header]] or inline table; its keys follow as entries of their own
+                     */
     PTD_TOML_STRING,
     PTD_TOML_ARRAY,
     PTD_TOML_WORD, /* number, boolean, date: `text` as written */
@@ -21,9 +22,10 @@ enum ptd_toml_kind {
 struct ptd_toml_entry {
     char *path; /* owned; "tool.pytest.ini_options.addopts", parts that need it in quotes */
     enum ptd_toml_kind kind;
-    char *text;   /* owned; the string's value, the word, or the array as written; "" for a table */
-    char **items; /* owned, NULL-terminated; an array's elements: strings decoded, others as written */
-    int line;     /* from 1 */
+    char *text; /* owned; the string's value, the word, or the array as written; "" for a table */
+    char **
+        items; /* owned, NULL-terminated; an array's elements: strings decoded, others as written */
+    int line;  /* from 1 */
 };
 
 struct ptd_toml {

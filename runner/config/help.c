@@ -1,0 +1,110 @@
+#include <string.h>
+
+#include "config/option_table.h"
+
+#define WIDTH 80
+
+/* Words of `text` from column `indent` on, the first line already being there. */
+static void wrapped(FILE *out, const char *text, size_t indent)
+{
+    size_t column = indent;
+    while (*text) {
+        size_t n = strcspn(text, " ");
+        if (column > indent && column + 1 + n > WIDTH) {
+            fprintf(out, "\n%*s", (int)indent, "");
+            column = indent;
+        }
+        if (column > indent) {
+            fputc(' ', out);
+            column++;
+        }
+        fwrite(text, 1, n, out);
+        column += n;
+        text += n + (text[n] == ' ');
+    }
+    fputc('\n', out);
+}
+
+static int left_column(char *buf, size_t size, const struct ptd_option_spec *spec)
+{
+    if (!spec->metavar)
+        return snprintf(buf, size, "  %s", spec->name);
+    return snprintf(buf, size, spec->optional ? "  %s[=%s]" : "  %s %s", spec->name,
+                    spec->choices ? spec->choices : spec->metavar);
+}
+
+static void print_option(FILE *out, const struct ptd_option_spec *spec, const char *text,
+                         size_t indent)
+{
+    char left[64];
+    size_t n = (size_t)left_column(left, sizeof(left), spec);
+    fputs(left, out);
+    if (n + 2 > indent) {
+        fputc('\n', out);
+        n = 0;
+    }
+    fprintf(out, "%*s", (int)(indent - n), "");
+    wrapped(out, text, indent);
+}
+
+static void print_group(FILE *out, enum ptd_option_group group, const char *title)
+{
+    fprintf(out, "\n%s:\n", title);
+    for (size_t i = 0; i < ptd_option_count; i++)
+        if (ptd_option_table[i].group == group)
+            print_option(out, &ptd_option_table[i], ptd_option_table[i].help, 26);
+}
+
+static const char usage[] =
+    "Usage: pyt-diff [OPTIONS] [PYTEST ARGUMENTS]\n"
+    "\n"
+    "Runs pytest on the tests that your changes affect. The first run runs all tests\n"
+    "and records what each depends on.\n";
+
+static const char in_full[] =
+    "\n"
+    "Everything that is not listed here goes to pytest, in order and as it is: paths,\n"
+    "node ids, -k, -m, -x, -n 4 and the options of plugins. Own options end at \"--\".\n"
+    "-k, -m and paths narrow within what is affected; a node id always runs.\n"
+    "Options are never abbreviated.\n";
+
+static const char tail[] =
+    "\n"
+    "Exit codes:\n"
+    "  0 to 6  pytest's own, when it ran (5: it found no test)\n"
+    "  0       no test affected (5 with --no-tests=fail)\n"
+    "  2       interrupted\n"
+    "  3       internal error, or the data cannot be read or written\n"
+    "  4       wrong command line or configuration, or no usable Python\n"
+    "\n"
+    "Environment:\n"
+    "  PYT_DIFF_CACHE_DIR  where the data lies, like --cache-dir\n"
+    "  VIRTUAL_ENV         the virtual environment to run in\n"
+    "  PYTEST_ADDOPTS      more arguments for pytest, which reads it itself\n"
+    "\n"
+    "Configuration: [tool.pyt-diff] in pyproject.toml: python, batch-size, cache-size.\n"
+    "diff_batch_size and diff_cache_size in pytest's own section count too. What the\n"
+    "command line says goes before what a file says.\n";
+
+static const char pytests[] = "\npytest's own help: pyt-diff -- --help\n";
+
+void ptd_options_help(FILE *out, bool full)
+{
+    fputs(usage, out);
+    if (!full) {
+        fputs("\nOptions:\n", out);
+        for (size_t i = 0; i < ptd_option_count; i++)
+            if (ptd_option_table[i].brief)
+                print_option(out, &ptd_option_table[i], ptd_option_table[i].brief, 26);
+        fputs(pytests, out);
+        return;
+    }
+    fputs(in_full, out);
+    print_group(out, PTD_GROUP_SELECT, "What runs");
+    print_group(out, PTD_GROUP_RECORD, "What is recorded");
+    print_group(out, PTD_GROUP_RUN, "How it runs");
+    print_group(out, PTD_GROUP_ALIAS, "Other spellings, from pytest-difftest and pytest-testmon");
+    print_group(out, PTD_GROUP_INFO, "About");
+    fputs(tail, out);
+    fputs(pytests, out);
+}

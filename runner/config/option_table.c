@@ -1,0 +1,213 @@
+#include "config/option_table.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *field(struct ptd_options *options, const struct ptd_option_spec *spec)
+{
+    return (char *)options + spec->offset;
+}
+
+static int set_flag(struct ptd_options *options, const struct ptd_option_spec *spec,
+                    const char *value, struct ptd_err *err)
+{
+    (void)value, (void)err;
+    *(bool *)field(options, spec) = true;
+    return 0;
+}
+
+static int set_text(struct ptd_options *options, const struct ptd_option_spec *spec,
+                    const char *value, struct ptd_err *err)
+{
+    (void)err;
+    *(const char **)field(options, spec) = value;
+    return 0;
+}
+
+static int set_number(struct ptd_options *options, const struct ptd_option_spec *spec,
+                      const char *value, struct ptd_err *err)
+{
+    char *end;
+    errno = 0;
+    long number = strtol(value, &end, 10);
+    if (end == value || *end || errno || number < 1 || number > INT_MAX || value[0] == ' ')
+        return ptd_err_set(err, PTD_E_USAGE, "%s: expected a whole number, got \"%s\"", spec->name,
+                           value);
+    *(int *)field(options, spec) = (int)number;
+    return 0;
+}
+
+/* Position of `value` in "a|b|c", -1 when it is not there. */
+static int choice(const char *choices, const char *value)
+{
+    size_t len = strlen(value);
+    for (int i = 0;; i++) {
+        size_t n = strcspn(choices, "|");
+        if (n == len && memcmp(choices, value, n) == 0)
+            return i;
+        if (choices[n] == '\0')
+            return -1;
+        choices += n + 1;
+    }
+}
+
+static int wrong_choice(const struct ptd_option_spec *spec, const char *value, struct ptd_err *err)
+{
+    return ptd_err_set(err, PTD_E_USAGE, "%s: expected %s, got \"%s\"", spec->name, spec->choices,
+                       value);
+}
+
+static int set_mode(struct ptd_options *options, const struct ptd_option_spec *spec,
+                    const char *value, struct ptd_err *err)
+{
+    int at = choice(spec->choices, value);
+    if (at < 0)
+        return wrong_choice(spec, value, err);
+    options->mode = (enum ptd_mode)at;
+    return 0;
+}
+
+static int set_host(struct ptd_options *options, const struct ptd_option_spec *spec,
+                    const char *value, struct ptd_err *err)
+{
+    int at = choice(spec->choices, value);
+    if (at < 0)
+        return wrong_choice(spec, value, err);
+    options->host = (enum ptd_host)at;
+    return 0;
+}
+
+static int set_no_tests(struct ptd_options *options, const struct ptd_option_spec *spec,
+                        const char *value, struct ptd_err *err)
+{
+    int at = choice(spec->choices, value);
+    if (at < 0)
+        return wrong_choice(spec, value, err);
+    options->fail_if_none = at == 1;
+    return 0;
+}
+
+/* The count of workers becomes pytest's "-n"; the parser does that. */
+static int check_parallel(struct ptd_options *options, const struct ptd_option_spec *spec,
+                          const char *value, struct ptd_err *err)
+{
+    (void)options;
+    bool number = value && *value && value[strspn(value, "0123456789")] == '\0';
+    if (value && !number && strcmp(value, "auto") != 0 && strcmp(value, "logical") != 0)
+        return ptd_err_set(err, PTD_E_USAGE, "%s: expected a whole number or auto, got \"%s\"",
+                           spec->name, value);
+    return 0;
+}
+
+static int set_all(struct ptd_options *options, const struct ptd_option_spec *spec,
+                   const char *value, struct ptd_err *err)
+{
+    (void)spec, (void)value, (void)err;
+    options->mode = PTD_MODE_ALL;
+    return 0;
+}
+
+/* The spelling of what is done anyway. */
+static int set_nothing(struct ptd_options *options, const struct ptd_option_spec *spec,
+                       const char *value, struct ptd_err *err)
+{
+    (void)options, (void)spec, (void)value, (void)err;
+    return 0;
+}
+
+#define AT(member) offsetof(struct ptd_options, member)
+
+/* clang-format off */
+const struct ptd_option_spec ptd_option_table[] = {
+    {"--baseline", NULL, false, set_flag, AT(baseline), NULL, PTD_GROUP_RECORD,
+     "Build the baseline, or bring it up to date",
+     "Build the baseline: the first time all tests run, later those that changes affect."},
+    {"--force", NULL, false, set_flag, AT(force), NULL, PTD_GROUP_RECORD,
+     "With --baseline: run and record every test",
+     "With --baseline: run every test and record it anew."},
+    {"--no-record", NULL, false, set_flag, AT(no_record), NULL, PTD_GROUP_RECORD,
+     "Leave the recorded data as it is",
+     "Run the affected tests but leave the recorded data as it is."},
+    {"--cache-dir", "DIR", false, set_text, AT(cache_dir), NULL, PTD_GROUP_RECORD,
+     "Where the data lies",
+     "Where the data lies; default: pyt-diff in pytest's cache directory (.pytest_cache)."
+     " [env: PYT_DIFF_CACHE_DIR]"},
+    {"--batch-size", "N", false, set_number, AT(batch_size), NULL, PTD_GROUP_RECORD, NULL,
+     "Accepted for the sake of those who have it in their scripts (20); changes neither what runs"
+     " nor what is recorded. [config: batch-size, diff_batch_size]"},
+    {"--cache-size", "N", false, set_number, AT(cache_size), NULL, PTD_GROUP_RECORD, NULL,
+     "Accepted likewise (100000). [config: cache-size, diff_cache_size]"},
+
+    {"--since-baseline", NULL, false, set_flag, AT(since_baseline), NULL, PTD_GROUP_SELECT,
+     "Compare with the last baseline, not the newest record",
+     "Compare with the last baseline instead of the newest record of each test."},
+    {"--mode", "MODE", false, set_mode, 0, "affected|all", PTD_GROUP_SELECT,
+     "Run affected tests (default) or all",
+     "affected (default): run what changes affect; all: run every test and record it."},
+    {"--dry-run", NULL, false, set_flag, AT(dry_run), NULL, PTD_GROUP_SELECT,
+     "Print what would run",
+     "Print the node ids of the tests that would run, then their number; run nothing."},
+    {"--json", NULL, false, set_flag, AT(json), NULL, PTD_GROUP_SELECT,
+     "Print what would run, with reasons, as JSON",
+     "Print the selection with its reasons as JSON on standard output; run nothing."},
+    {"--no-tests", "WHAT", false, set_no_tests, 0, "pass|fail", PTD_GROUP_SELECT, NULL,
+     "When no test is affected: pass (exit 0, default) or fail (exit 5)."},
+
+    {"--parallel", "N", true, check_parallel, 0, NULL, PTD_GROUP_RUN,
+     "Run in N processes (pytest-xdist)",
+     "Run in N processes, or as many as there are processors: pytest-xdist's -n N."},
+    {"--python", "PATH", false, set_text, AT(python), NULL, PTD_GROUP_RUN,
+     "Interpreter or virtual environment",
+     "Interpreter or virtual environment to run pytest in; default: $VIRTUAL_ENV, .venv or venv"
+     " in the project or above it, then PATH. [config: python]"},
+    {"--host", "HOW", false, set_host, 0, "auto|embed|preload|exec", PTD_GROUP_RUN, NULL,
+     "How the interpreter is started: embed (its library in our process), preload or exec (its"
+     " own executable); auto (default) takes the first that works."},
+
+    {"--diff", NULL, false, set_flag, AT(diff), NULL, PTD_GROUP_ALIAS, NULL,
+     "--since-baseline --no-record"},
+    {"--diff-baseline", NULL, false, set_flag, AT(baseline), NULL, PTD_GROUP_ALIAS, NULL,
+     "--baseline"},
+    {"--diff-force", NULL, false, set_flag, AT(force), NULL, PTD_GROUP_ALIAS, NULL, "--force"},
+    {"--diff-v", NULL, false, set_flag, AT(decision_log), NULL, PTD_GROUP_ALIAS, NULL,
+     "Write every decision to standard error."},
+    {"--diff-batch-size", "N", false, set_number, AT(batch_size), NULL, PTD_GROUP_ALIAS, NULL,
+     "--batch-size N"},
+    {"--diff-cache-size", "N", false, set_number, AT(cache_size), NULL, PTD_GROUP_ALIAS, NULL,
+     "--cache-size N"},
+    {"--testmon", NULL, false, set_nothing, 0, NULL, PTD_GROUP_ALIAS, NULL,
+     "What is done anyway."},
+    {"--testmon-noselect", NULL, false, set_all, 0, NULL, PTD_GROUP_ALIAS, NULL, "--mode all"},
+    {"--testmon-nocollect", NULL, false, set_flag, AT(no_record), NULL, PTD_GROUP_ALIAS, NULL,
+     "--no-record"},
+    {"--testmon-forceselect", NULL, false, set_nothing, 0, NULL, PTD_GROUP_ALIAS, NULL,
+     "What is done anyway: -k, -m and paths narrow within what is affected."},
+    {"--no-testmon", NULL, false, set_flag, AT(off), NULL, PTD_GROUP_ALIAS, NULL,
+     "Plain pytest: nothing is selected, nothing recorded."},
+
+    {"-h", NULL, false, set_flag, AT(short_help), NULL, PTD_GROUP_INFO,
+     "This page", "This page."},
+    {"--help", NULL, false, set_flag, AT(help), NULL, PTD_GROUP_INFO,
+     "All options, exit codes, environment",
+     "All options, exit codes and the environment."},
+    {"--version", NULL, false, set_flag, AT(version), NULL, PTD_GROUP_INFO,
+     "Version",
+     "Version of pyt-diff and what it is built with."},
+};
+/* clang-format on */
+
+const size_t ptd_option_count = sizeof(ptd_option_table) / sizeof(ptd_option_table[0]);
+
+const char *const ptd_verbs[] = {NULL};
+
+const struct ptd_option_spec *ptd_option_find(const char *name, size_t len)
+{
+    for (size_t i = 0; i < ptd_option_count; i++) {
+        const struct ptd_option_spec *spec = &ptd_option_table[i];
+        if (strncmp(spec->name, name, len) == 0 && spec->name[len] == '\0')
+            return spec;
+    }
+    return NULL;
+}

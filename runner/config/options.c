@@ -1,0 +1,232 @@
+#include "config/options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "config/nearest.h"
+#include "config/option_table.h"
+#include "config/pytest_args.h"
+#include "config/shlex.h"
+
+struct parser {
+    struct ptd_options *out;
+    struct ptd_pytest_args args;
+    bool no_record; /* asked for by its own name, not by --diff */
+    struct ptd_err *err;
+};
+
+static void pass_on(struct parser *p, const char *arg)
+{
+    struct ptd_options *out = p->out;
+    out->pytest_args =
+        ptd_xrealloc(out->pytest_args, (out->pytest_count + 1) * sizeof(*out->pytest_args));
+    out->pytest_args[out->pytest_count++] = arg;
+}
+
+/* Passes on one pytest argument and what belongs to it; how many that is. */
+static size_t pass_on_group(struct parser *p, const char *const *argv, size_t count)
+{
+    size_t n = ptd_pytest_args_scan(&p->args, argv, count);
+    for (size_t i = 0; i < n; i++)
+        pass_on(p, argv[i]);
+    return n;
+}
+
+static int store(struct parser *p, const struct ptd_option_spec *spec, const char *value)
+{
+    if (spec->apply(p->out, spec, value, p->err) != 0)
+        return -1;
+    if (spec->offset == offsetof(struct ptd_options, no_record) && !spec->metavar)
+        p->no_record = true;
+    if (strcmp(spec->name, "--parallel") == 0)
+        pass_on_group(p, (const char *[]){"-n", value ? value : "auto"}, 2);
+    return 0;
+}
+
+/* One of our own options, with its value in the same argument or the next; *used arguments. */
+static int own_option(struct parser *p, const struct ptd_option_spec *spec, const char *const *argv,
+                      size_t count, size_t *used)
+{
+    const char *equals = strchr(argv[0], '=');
+    const char *value = equals ? equals + 1 : NULL;
+    *used = 1;
+    if (!spec->metavar && value)
+        return ptd_err_set(p->err, PTD_E_USAGE, "%s takes no value", spec->name);
+    if (spec->metavar && !spec->optional && !value && count > 1 && argv[1][0] != '-') {
+        value = argv[1];
+        *used = 2;
+    }
+    if (spec->metavar && (value ? *value == '\0' : !spec->optional))
+        return ptd_err_set(p->err, PTD_E_USAGE, "%s needs a value: %s %s", spec->name, spec->name,
+                           spec->choices ? spec->choices : spec->metavar);
+    return store(p, spec, value);
+}
+
+static bool starts_with(const char *s, const char *prefix)
+{
+    return strncmp(s, prefix, strlen(prefix)) == 0;
+}
+
+static const char *nearest_option(const char *name, size_t limit, size_t shortest)
+{
+    const char *candidates[64];
+    size_t count = 0;
+    for (size_t i = 0; i < ptd_option_count && count < 64; i++)
+        if (strlen(ptd_option_table[i].name) >= shortest)
+            candidates[count++] = ptd_option_table[i].name;
+    return ptd_nearest_find(name, candidates, count, limit);
+}
+
+/*
+ * An option that is nobody's we know is some plugin's and must reach it. Only what can hardly be
+ * anything but a slip of the pen is refused: one edit away from a long name of ours, or with our
+ * prefix.
+ */
+static int check_misspelt(struct parser *p, const char *arg)
+{
+    size_t len = strcspn(arg, "=");
+    if (!starts_with(arg, "--") || len < 4 || ptd_pytest_args_known(arg, len))
+        return 0;
+    PTD_CLEANUP_FREE char *name = ptd_xstrndup(arg, len);
+    bool ours = starts_with(name, "--diff") || starts_with(name, "--pyt-diff");
+    const char *near =
+        ours ? nearest_option(name, 3, 0) : nearest_option(name, 1, strlen("--") + 6);
+    if (!ours && !near)
+        return 0;
+    ptd_err_set(p->err, PTD_E_USAGE, "unknown option %s", name);
+    if (near)
+        return ptd_err_hint(p->err, "did you mean %s?", near);
+    return ptd_err_hint(p->err, "run 'pyt-diff --help' for the options; behind \"--\" all are "
+                                "pytest's");
+}
+
+static int parse_args(struct parser *p, const char *const *argv, size_t count)
+{
+    bool ours = true; /* until "--" */
+    for (size_t i = 0, used; i < count; i += used) {
+        used = 1;
+        if (ours && strcmp(argv[i], "--") == 0) {
+            ours = false;
+            continue;
+        }
+        const struct ptd_option_spec *spec =
+            ours ? ptd_option_find(argv[i], strcspn(argv[i], "=")) : NULL;
+        if (spec) {
+            if (own_option(p, spec, argv + i, count - i, &used) != 0)
+                return -1;
+            continue;
+        }
+        if (ours && check_misspelt(p, argv[i]) != 0)
+            return -1;
+        used = pass_on_group(p, argv + i, count - i);
+    }
+    return 0;
+}
+
+/* Words that pytest takes from elsewhere; it will refuse what cannot be split. */
+static void scan_words(struct ptd_pytest_args *args, const char *text)
+{
+    char **words = NULL;
+    size_t count = 0;
+    if (ptd_shlex_split(text, &words, &count, NULL) != 0)
+        return;
+    for (size_t i = 0; i < count; i++)
+        ptd_strings_add(&args->out->owned, &args->out->owned_count, words[i]);
+    ptd_pytest_args_scan_all(args, (const char *const *)words, count);
+    free(words);
+}
+
+static int check_combination(struct parser *p)
+{
+    struct ptd_options *out = p->out;
+    if (out->force && !out->baseline) {
+        ptd_err_set(p->err, PTD_E_USAGE, "--force is for --baseline only");
+        return ptd_err_hint(p->err, "'--mode all' runs every test");
+    }
+    if (out->baseline && p->no_record)
+        return ptd_err_set(p->err, PTD_E_USAGE, "--baseline and --no-record exclude each other");
+    if (out->diff && !out->baseline)
+        out->since_baseline = out->no_record = true;
+    return 0;
+}
+
+static const char *verb(const char *arg)
+{
+    for (const char *const *v = ptd_verbs; *v; v++)
+        if (strcmp(*v, arg) == 0)
+            return *v;
+    return NULL;
+}
+
+int ptd_options_parse(int argc, char **argv, struct ptd_options *out, struct ptd_err *err)
+{
+    *out = (struct ptd_options){0};
+    struct parser p = {.out = out, .args = {.out = out}, .err = err};
+    const char *env = getenv("PYTEST_ADDOPTS"), *dir = getenv("PYT_DIFF_CACHE_DIR");
+    if (env)
+        scan_words(&p.args, env);
+    const char *const *rest = (const char *const *)argv;
+    size_t count = (size_t)argc;
+    if (count && (out->verb = verb(rest[0]))) {
+        rest++;
+        count--;
+    }
+    int status = parse_args(&p, rest, count);
+    if (status == 0)
+        status = check_combination(&p);
+    if (!out->cache_dir && dir && *dir)
+        out->cache_dir = dir;
+    out->outcome_args = ptd_buf_steal(&p.args.outcome);
+    return status;
+}
+
+/* Puts the strings of `front` in front of *array. */
+static void prepend(const char ***array, size_t *count, const char **front, size_t front_count)
+{
+    if (!front_count)
+        return;
+    *array = ptd_xrealloc(*array, (*count + front_count) * sizeof(**array));
+    memmove(*array + front_count, *array, *count * sizeof(**array));
+    memcpy(*array, front, front_count * sizeof(**array));
+    *count += front_count;
+}
+
+int ptd_options_apply_addopts(struct ptd_options *options, const char *addopts, struct ptd_err *err)
+{
+    (void)err;
+    struct ptd_options said = {0};
+    struct ptd_pytest_args args = {.out = &said};
+    scan_words(&args, addopts);
+    ptd_buf_release(&args.outcome);
+    options->narrowed |= said.narrowed;
+    options->informational |= said.informational;
+    options->collect_only |= said.collect_only;
+    options->debugger |= said.debugger;
+    options->args_file |= said.args_file;
+    if (!options->parallel_set)
+        options->parallel = said.parallel;
+    if (!options->verbosity_set)
+        options->verbosity += said.verbosity;
+    if (!options->color)
+        options->color = said.color;
+    prepend(&options->paths, &options->path_count, said.paths, said.path_count);
+    prepend(&options->overrides, &options->override_count, said.overrides, said.override_count);
+    for (size_t i = 0; i < said.owned_count; i++)
+        ptd_strings_add(&options->owned, &options->owned_count, said.owned[i]);
+    free(said.owned);
+    said.owned = NULL;
+    ptd_options_release(&said);
+    return 0;
+}
+
+void ptd_options_release(struct ptd_options *options)
+{
+    free(options->pytest_args);
+    free(options->paths);
+    free(options->rootdir_args);
+    free(options->overrides);
+    free(options->outcome_args);
+    ptd_strings_free(options->owned);
+    *options = (struct ptd_options){0};
+}
