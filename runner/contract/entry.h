@@ -31,9 +31,9 @@ typedef int (*ptd_tracer_preinit_fn)(const char *mode);
 #define PTD_BOOT_MAIN "import _pytdiff; import sys; sys.exit(_pytdiff.main())\n"
 
 /*
- * For `python -c`, in front of other code: imports the module from the path in the environment unless
- * it is built in already. Leaves no name behind; a failure is ours, so it must not look like the
- * exit status of failed tests.
+ * For `python -c`, in front of other code: imports the module from the path in the environment
+ * unless it is built in already. Leaves no name behind; a failure is ours, so it must not look like
+ * the exit status of failed tests.
  */
 #define PTD_BOOT_LOAD                                                                              \
     "def _load():\n"                                                                               \

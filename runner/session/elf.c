@@ -92,8 +92,9 @@ static bool begins(const char *s, const char *prefix)
 static void take_needed(const char *name, struct ptd_elf *out)
 {
     /* These insist on being the first library of the process. libubsan does not. */
-    static const char *const sanitizers[] = {"libasan",  "libtsan",           "libmsan", "liblsan",
-                                             "libhwasan", "libclang_rt.asan", "libclang_rt.tsan"};
+    static const char *const sanitizers[] = {"libasan",         "libtsan",   "libmsan",
+                                             "liblsan",         "libhwasan", "libclang_rt.asan",
+                                             "libclang_rt.tsan"};
     for (size_t i = 0; i < sizeof(sanitizers) / sizeof(*sanitizers); i++)
         if (begins(name, sanitizers[i]))
             out->sanitizer = true;

@@ -1,4 +1,5 @@
-/* What the header and the dynamic section of an executable or library say, read without running it. */
+/* What the header and the dynamic section of an executable or library say, read without running it.
+ */
 #ifndef PTD_SESSION_ELF_H
 #define PTD_SESSION_ELF_H
 
