@@ -16,7 +16,8 @@ static PyObject *key_file, *key_name, *key_package, *key_spec;          /* owned
 static PyObject *modules;                                               /* borrowed: sys.modules */
 
 enum importer {
-    IMPORTER_PROJECT, /* or pytest on its behalf: the current scope is charged */
+    IMPORTER_PROJECT, /* the current scope is charged */
+    IMPORTER_PYTEST,  /* the current scope is charged, but only with files of the project */
     IMPORTER_FOREIGN, /* imports once for everybody: the session is charged as well */
 };
 
@@ -70,7 +71,7 @@ static enum importer importer_kind(PyObject *globals)
     const char *name = ptd_pyapi_utf8(global_item(globals, key_name), NULL);
     PyObject *file = global_item(globals, key_file);
     if (name && (is_pytest(name) || is_machinery(name)))
-        return IMPORTER_PROJECT;
+        return IMPORTER_PYTEST;
     /* Code without a file is run by somebody who is charged. */
     if (!file || !PyUnicode_Check(file) || ptd_ids_watched(file) != PTD_UNWATCHED)
         return IMPORTER_PROJECT;
@@ -138,10 +139,10 @@ static void note_name(struct note *note, const char *name, size_t len)
     if (!len)
         return;
     uint32_t id = ptd_ids_name(name, len);
-    if (note->importer == IMPORTER_FOREIGN)
-        ptd_scope_name_in(SESSION, id);
-    else
+    if (note->importer == IMPORTER_PROJECT)
         ptd_scope_name(id);
+    else
+        ptd_scope_name_in(SESSION, id);
     for (size_t end = 1; end <= len; end++) {
         if (end < len && name[end] != '.')
             continue;
@@ -300,7 +301,7 @@ static void after_import(PyObject *name, PyObject *globals, PyObject *fromlist, 
     note_import(&note, name, globals, fromlist, level);
     if (is_cacheable(name, fromlist, origin) && (level == 0 || origin))
         remember(entry, name, fromlist, origin, level,
-                 note.importer == IMPORTER_FOREIGN && !note.watched);
+                 note.importer != IMPORTER_PROJECT && !note.watched);
     PyErr_Restore(type, value, traceback);
 }
 
@@ -447,43 +448,6 @@ static PyObject *exec(PyObject *self, PyObject *const *args, Py_ssize_t nargs, P
 
 /* ---- set-up ---- */
 
-/* A built-in function that looks like the one that it replaces: name, module, doc, signature. */
-static PyObject *disguise(PyMethodDef *def, PyObject *original, PyObject *module)
-{
-    PyObject *doc = PyObject_GetAttrString(original, "__doc__");
-    PyErr_Clear();
-    PyObject *signature = PyObject_GetAttrString(original, "__text_signature__");
-    PyErr_Clear();
-    const char *text = ptd_pyapi_utf8(doc, NULL);
-    const char *shape = ptd_pyapi_utf8(signature, NULL);
-    if (text) {
-        size_t size = strlen(text) + (shape ? strlen(shape) : 0) + strlen(def->ml_name) + 8;
-        char *full = malloc(size); /* lives as long as the function: forever */
-        if (full && shape)
-            snprintf(full, size, "%s%s\n--\n\n%s", def->ml_name, shape, text);
-        else if (full)
-            snprintf(full, size, "%s", text);
-        def->ml_doc = full;
-    }
-    Py_XDECREF(doc);
-    Py_XDECREF(signature);
-    PyObject *module_name = PyObject_GetAttrString(module, "__name__");
-    PyObject *function = PyCFunction_NewEx(def, module, module_name);
-    Py_XDECREF(module_name);
-    return function;
-}
-
-static int wrap(const char *module_name, PyMethodDef *def, PyObject **original)
-{
-    PyObject *module = PyImport_ImportModule(module_name);
-    *original = module ? PyObject_GetAttrString(module, def->ml_name) : NULL;
-    PyObject *function = *original ? disguise(def, *original, module) : NULL;
-    int result = function ? PyObject_SetAttrString(module, def->ml_name, function) : -1;
-    Py_XDECREF(function);
-    Py_XDECREF(module);
-    return result;
-}
-
 #define KEYWORDS (PTD_METH_FASTCALL | METH_KEYWORDS)
 static PyMethodDef import_def = {"__import__", PTD_CFUNCTION(import), KEYWORDS, NULL};
 static PyMethodDef gcd_import_def = {"_gcd_import", PTD_CFUNCTION(gcd_import), KEYWORDS, NULL};
@@ -497,9 +461,9 @@ int ptd_imports_wrap(char *why, size_t size)
     key_package = PyUnicode_InternFromString("__package__");
     key_spec = PyUnicode_InternFromString("__spec__");
     if (modules && key_file && key_name && key_package && key_spec &&
-        wrap("_frozen_importlib", &gcd_import_def, &original_gcd_import) == 0 &&
-        wrap("builtins", &exec_def, &original_exec) == 0 &&
-        wrap("builtins", &import_def, &original_import) == 0)
+        ptd_wrap("_frozen_importlib", &gcd_import_def, &original_gcd_import) == 0 &&
+        ptd_wrap("builtins", &exec_def, &original_exec) == 0 &&
+        ptd_wrap("builtins", &import_def, &original_import) == 0)
         return 0;
     PyErr_Clear();
     snprintf(why, size, "the import functions cannot be wrapped");

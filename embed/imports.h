@@ -7,7 +7,8 @@
 
 #include <stddef.h>
 
-/* -1 with a reason; nothing is wrapped then. */
+/* -1 with a reason. What was wrapped stays so and only passes calls on while nothing is recorded.
+ */
 int ptd_imports_wrap(char *why, size_t size);
 
 #endif

@@ -13,6 +13,7 @@
 #include "journal_write.h"
 #include "pyapi.h"
 #include "scope.h"
+#include "scope_children.h"
 #include "scope_ids.h"
 #include "tracer.h"
 
@@ -190,12 +191,12 @@ static PyObject *py_use(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
     return none();
 }
 
-/* disturbed(): what is open is not trusted. */
-static PyObject *py_disturbed(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+/* opaque(): what is open does something that is not seen. */
+static PyObject *py_opaque(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 {
     (void)args;
     NEED(0);
-    ptd_scope_disturbed();
+    ptd_scope_opaque();
     return none();
 }
 
@@ -360,7 +361,8 @@ static int start_recording(const char *dir)
         return -1;
     }
     ptd_scope_start();
-    if (ptd_tracer_start(no_tracer) < 0 || ptd_imports_wrap(no_tracer, sizeof no_tracer) < 0) {
+    if (ptd_tracer_start(no_tracer) < 0 || ptd_imports_wrap(no_tracer, sizeof no_tracer) < 0 ||
+        ptd_children_wrap(no_tracer, sizeof no_tracer) < 0) {
         ptd_scope_forget();
         return -1;
     }
@@ -396,7 +398,7 @@ static PyMethodDef functions[] = {
     FAST(push),
     FAST(pop),
     FAST(use),
-    FAST(disturbed),
+    FAST(opaque),
     FAST(test_begin),
     FAST(test_end),
     FAST(collected),

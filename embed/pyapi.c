@@ -149,6 +149,47 @@ PyObject *ptd_pyapi_call(PyObject *callable, PyObject *const *args, Py_ssize_t n
     return call_slowly(callable, args, nargs, kwnames);
 }
 
+/* "name(signature)\n--\n\ndoc", from which Python tells them apart; lives forever. */
+static char *signed_doc(const char *name, const char *signature, const char *doc)
+{
+    size_t size = strlen(name) + strlen(signature) + strlen(doc) + 8;
+    char *full = malloc(size);
+    if (full)
+        snprintf(full, size, "%s%s\n--\n\n%s", name, signature, doc);
+    return full;
+}
+
+static PyObject *disguise(PyMethodDef *def, PyObject *original, PyObject *module)
+{
+    PyObject *doc = PyObject_GetAttrString(original, "__doc__");
+    PyErr_Clear();
+    PyObject *signature = PyObject_GetAttrString(original, "__text_signature__");
+    PyErr_Clear();
+    const char *text = ptd_pyapi_utf8(doc, NULL);
+    const char *shape = ptd_pyapi_utf8(signature, NULL);
+    if (text && shape)
+        def->ml_doc = signed_doc(def->ml_name, shape, text);
+    else if (text)
+        def->ml_doc = strdup(text);
+    Py_XDECREF(doc);
+    Py_XDECREF(signature);
+    PyObject *module_name = PyObject_GetAttrString(module, "__name__");
+    PyObject *function = module_name ? PyCFunction_NewEx(def, module, module_name) : NULL;
+    Py_XDECREF(module_name);
+    return function;
+}
+
+int ptd_wrap(const char *module_name, PyMethodDef *def, PyObject **original)
+{
+    PyObject *module = PyImport_ImportModule(module_name);
+    *original = module ? PyObject_GetAttrString(module, def->ml_name) : NULL;
+    PyObject *function = *original ? disguise(def, *original, module) : NULL;
+    int result = function ? PyObject_SetAttrString(module, def->ml_name, function) : -1;
+    Py_XDECREF(function);
+    Py_XDECREF(module);
+    return result;
+}
+
 const char *ptd_pyapi_utf8(PyObject *str, size_t *len)
 {
     Py_ssize_t size = 0;

@@ -91,6 +91,12 @@ static inline void *ptd_pyapi_extra(PyObject *code)
 PyObject *ptd_pyapi_call(PyObject *callable, PyObject *const *args, Py_ssize_t nargs,
                          PyObject *kwnames);
 
+/*
+ * Replaces the built-in function of that name in a module by `def`, which looks like it (module,
+ * doc and signature), and hands out the original, owned. -1 with an exception.
+ */
+int ptd_wrap(const char *module_name, PyMethodDef *def, PyObject **original);
+
 /* UTF-8 of a str, borrowed from it; NULL (no exception) when it is none or cannot be encoded. */
 const char *ptd_pyapi_utf8(PyObject *str, size_t *len);
 

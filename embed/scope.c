@@ -363,16 +363,26 @@ uint32_t ptd_scope_base(void)
     return stack[i].scope->id;
 }
 
-void ptd_scope_disturbed(void)
+static void mark_incomplete(bool session_too)
 {
-    if (!recording)
-        return;
-    for (size_t i = depth; i-- > 0;) {
-        stack[i].scope->flags |= PTD_SCOPE_INCOMPLETE;
-        touch(stack[i].scope);
+    for (size_t i = recording ? depth : 0; i-- > 0;) {
+        if (stack[i].scope->kind != PTD_SCOPE_SESSION || session_too) {
+            stack[i].scope->flags |= PTD_SCOPE_INCOMPLETE;
+            touch(stack[i].scope);
+        }
         if (is_base(stack[i].scope))
             break;
     }
+}
+
+void ptd_scope_disturbed(void)
+{
+    mark_incomplete(true);
+}
+
+void ptd_scope_opaque(void)
+{
+    mark_incomplete(false);
 }
 
 /* ---- scopes ---- */
@@ -464,8 +474,18 @@ void ptd_scope_use_in(uint32_t scope, uint32_t used)
     add_in(scope, SET_USE, used);
 }
 
+/* A conftest.py concerns the tests below its folder, which depend on it of their own; that pytest
+ * loads it while nobody in particular is charged does not make every test depend on it. */
+static bool is_conftest(uint32_t file)
+{
+    const char *base = strrchr(ptd_ids_path(file), '/');
+    return base && !strcmp(base, "/conftest.py");
+}
+
 void ptd_scope_import(uint32_t file)
 {
+    if (recording && stack[depth - 1].scope->kind == PTD_SCOPE_SESSION && is_conftest(file))
+        return;
     charge(SET_FILE, file);
 }
 

@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tracer.h"
 
@@ -18,6 +19,7 @@ static PyObject *monitoring, *disable, *set_local_events, *get_events, *get_tool
 static PyObject *finder_id, *local_id, *no_events, *local_events; /* ints */
 static long finder = -1, local = -1, wanted_events;
 static uint32_t changes;
+static bool lost; /* a tool of ours was freed by other code */
 
 static PyObject **pending; /* owned references: code to be armed at the next scope */
 static size_t pending_count, pending_cap;
@@ -235,13 +237,28 @@ static int start(char *why, size_t size)
     return -1;
 }
 
+static bool is_ours(PyObject *id)
+{
+    PyObject *name = ptd_pyapi_call(get_tool, &id, 1, NULL);
+    const char *text = name ? ptd_pyapi_utf8(name, NULL) : NULL;
+    bool ours = text && !strncmp(text, "pyt-diff", 8);
+    Py_XDECREF(name);
+    PyErr_Clear();
+    return ours;
+}
+
 static bool leave(void)
 {
-    PyObject *args[1] = {finder_id};
-    PyObject *events = ptd_pyapi_call(get_events, args, 1, NULL);
+    if (lost)
+        return false;
+    PyObject *events = ptd_pyapi_call(get_events, &finder_id, 1, NULL);
     long now = events ? PyLong_AsLong(events) : -1;
     Py_XDECREF(events);
     PyErr_Clear();
+    if (!is_ours(finder_id) || !is_ours(local_id)) {
+        lost = true;
+        return false;
+    }
     if (now == wanted_events)
         return true;
     done(PyObject_CallMethod(monitoring, "set_events", "ll", finder, wanted_events));

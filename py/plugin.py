@@ -40,6 +40,7 @@ class _State:
     rootdir = ""
     # The test that is running.
     outcome = None
+    called = False
     duration = 0.0
     # By path as pytest has it: (real path, file id, scope of its collection, ids of files it needs).
     files = {}
@@ -60,10 +61,16 @@ def _load_plan():
     session = os.environ.get("PYT_DIFF_SESSION")
     if not session:
         return
-    with open(os.path.join(session, "plan.json"), encoding="utf-8", errors="surrogateescape") as file:
+    try:
+        file = open(os.path.join(session, "plan.json"), encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return  # a process that outlived its session
+    with file:
         _s.plan = json.load(file)
     if _s.plan.get("record"):
         _c.start(os.path.abspath(session))
+        # What a forked child does is not seen.
+        os.register_at_fork(after_in_parent=_c.opaque)
 
 
 # ---- scopes of tests ----
@@ -100,10 +107,15 @@ def pytest_runtest_protocol(item):
     path = str(item.path)
     info = _file_info(path)
     _s.outcome = None
+    _s.called = False
     _s.duration = 0.0
     _c.test_begin(item.nodeid, info[0], info[1], info[2], info[3])
-    yield
-    _c.test_end(_ERROR if _s.outcome is None else _s.outcome, _s.duration)
+    result = yield
+    outcome = _s.outcome
+    # Interrupted, or only set up: nothing is known of how it ends.
+    if outcome is None or result.excinfo is not None or (outcome == _PASSED and not _s.called):
+        outcome = _ERROR
+    _c.test_end(outcome, _s.duration)
     _s.outcome = None
 
 
@@ -126,10 +138,12 @@ def pytest_runtest_logreport(report):
         return
     if report.outcome == "rerun":
         _s.outcome = None
+        _s.called = False
         return
     outcome = _phase_outcome(report)
     if outcome != _FAILED and type(report).__name__ in ("SubtestReport", "SubTestReport"):
         return
+    _s.called = _s.called or report.when == "call"
     _s.duration += getattr(report, "duration", 0.0)
     if _RANK[outcome] > _RANK[_s.outcome]:
         _s.outcome = outcome
@@ -471,4 +485,21 @@ def main():
     return code
 
 
+_ONLY_RECORDING = (
+    "pytest_runtest_protocol",
+    "pytest_runtest_logreport",
+    "pytest_fixture_setup",
+    "pytest_make_collect_report",
+)
+
+
+def _remove_idle_hooks():
+    """A hook that has nothing to do costs time all the same."""
+    recording = _c.state()[0] is not None and not _c.state()[0].startswith("none")
+    for name in [n for n in globals() if n.startswith("pytest_")]:
+        if _s.plan is None or (not recording and name in _ONLY_RECORDING):
+            del globals()[name]
+
+
 _load_plan()
+_remove_idle_hooks()

@@ -1,0 +1,13 @@
+/*
+ * Child processes. What a child that is Python does is not seen, so whatever starts one is marked
+ * incomplete; other programs are left alone.
+ */
+#ifndef PTD_EMBED_SCOPE_CHILDREN_H
+#define PTD_EMBED_SCOPE_CHILDREN_H
+
+#include <stddef.h>
+
+/* Wraps the functions that start programs; -1 with a reason. */
+int ptd_children_wrap(char *why, size_t size);
+
+#endif
