@@ -33,11 +33,11 @@ static void expect_id(struct ptd_reader *r, size_t next)
         r->bad = 1;
 }
 
-/* Reads `count * width` ids that must be below `limit` (checked for the first of each `width`). */
+/* Reads a list of ids, in groups of `width`; the first of each group must be below `limit`. */
 static void read_ids(struct ptd_reader *r, struct ptd_u32s *out, size_t limit, size_t width)
 {
-    size_t count = (size_t)ptd_reader_u32(r) * width;
-    if (r->bad || (size_t)(r->end - r->pos) / 4 < count) {
+    size_t count = ptd_reader_u32(r);
+    if (r->bad || count % width || (size_t)(r->end - r->pos) / 4 < count) {
         r->bad = 1;
         return;
     }
