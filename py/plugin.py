@@ -1,7 +1,7 @@
 """pytest's side of pyt-diff. PYTEST_DONT_REWRITE
 
-Runs in the namespace of the built-in module ``_pytdiff``, which is the plugin. What costs time or holds
-state about dependencies is in C, behind ``_c``; this file only tells it what pytest is doing.
+Runs in the namespace of the built-in module ``_pytdiff``, which is the plugin. What costs time or
+holds state about dependencies is in C, behind ``_c``; this file only tells it what pytest is doing.
 """
 
 import json
@@ -34,27 +34,29 @@ class _Deselected:
 
 
 class _State:
-    plan = None
-    role = "main"
-    config = None
-    rootdir = ""
-    # The test that is running.
-    outcome = None
-    called = False
-    duration = 0.0
-    # By path as pytest has it: (real path, file id, scope of its collection, ids of files it needs).
-    files = {}
-    # Files in the order of their collection: path -> [scope, outcome].
-    collected = {}
-    partial_files = frozenset()
-    partial_all = False
-    collection_done = False
-    ignored = frozenset()
-    deselected = 0
-    summary_done = False
+    def __init__(self):
+        self.plan = None
+        self.role = "main"
+        self.config = None
+        self.rootdir = ""
+        # The test that is running.
+        self.outcome = None
+        self.called = False
+        self.duration = 0.0
+        # By path as pytest has it:
+        # (real path, file id, scope of its collection, ids of the files that it needs).
+        self.files = {}
+        # Files in the order of their collection: path -> [scope, outcome].
+        self.collected = {}
+        self.partial_files = frozenset()
+        self.partial_all = False
+        self.collection_done = False
+        self.ignored = frozenset()
+        self.deselected = 0
+        self.summary_done = False
 
 
-_s = _State
+_s = _State()
 
 
 def _load_plan():
@@ -85,7 +87,8 @@ def _conftests_for(path, rootdir):
         if not isinstance(name, str) or os.path.basename(name) != "conftest.py":
             continue
         folder = os.path.dirname(os.path.realpath(name))
-        if path.startswith(os.path.join(folder, "")) or not folder.startswith(os.path.join(rootdir, "")):
+        below_it = path.startswith(os.path.join(folder, ""))
+        if below_it or not folder.startswith(os.path.join(rootdir, "")):
             found.append(name)
     return found
 
@@ -342,19 +345,19 @@ def _partial_arguments(config):
     return frozenset(paths)
 
 
+def _holds_distributions(folder):
+    parts = folder.split(os.sep)
+    if "site-packages" in parts or "dist-packages" in parts:
+        return True
+    try:
+        return any(name.endswith((".dist-info", ".egg-info")) for name in os.listdir(folder))
+    except OSError:
+        return False
+
+
 def _site_folders():
-    for entry in sys.path:
-        if not isinstance(entry, str) or not os.path.isdir(entry):
-            continue
-        parts = entry.split(os.sep)
-        try:
-            names = () if "site-packages" in parts or "dist-packages" in parts else os.listdir(entry)
-        except OSError:
-            continue
-        if not names and ("site-packages" in parts or "dist-packages" in parts):
-            yield entry
-        elif any(name.endswith((".dist-info", ".egg-info")) for name in names):
-            yield entry
+    folders = [p for p in sys.path if isinstance(p, str) and os.path.isdir(p)]
+    return [p for p in folders if _holds_distributions(p)]
 
 
 def _ini(config, key):

@@ -1,4 +1,4 @@
-"""Reads the journals of a session: the format of runner/contract/journal.h, independently written."""
+"""Reads the journals of a session (runner/contract/journal.h); shares no code with the engine."""
 
 import os
 import struct
@@ -14,7 +14,13 @@ class Scope:
     def __init__(self, kind, file, label):
         self.kind, self.file, self.label = kind, file, label
         self.flags = 0
-        self.codes, self.uses, self.files, self.names, self.pairs = set(), set(), set(), set(), set()
+        self.codes, self.uses, self.files, self.names, self.pairs = (
+            set(),
+            set(),
+            set(),
+            set(),
+            set(),
+        )
 
 
 class Payload:
@@ -60,7 +66,10 @@ class Journal:
                 return False
             size, kind = struct.unpack_from("<II", data, pos)
             end = pos + 8 + size
-            if end + 4 > len(data) or zlib.crc32(data[pos:end]) != struct.unpack_from("<I", data, end)[0]:
+            if (
+                end + 4 > len(data)
+                or zlib.crc32(data[pos:end]) != struct.unpack_from("<I", data, end)[0]
+            ):
                 return False
             payload = Payload(data[pos + 8 : end])
             self.record(kind, payload)

@@ -1,7 +1,7 @@
 """The tracer and the plugin, in every interpreter that has pytest.
 
-PTD_BUILD is the build directory. PTD_TEST_PYTHONS names interpreters (separated by ":"); without it those
-of pyenv and the system are tried.
+PTD_BUILD is the build directory. PTD_TEST_PYTHONS names interpreters (separated by ":"); without it
+those of pyenv and the system are tried.
 """
 
 import functools
@@ -14,7 +14,7 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
-from journal_reader import FIXTURE, MODULE, read_session  # noqa: E402
+from journal_reader import FIXTURE, MODULE, read_session
 
 BUILD = os.environ.get("PTD_BUILD", "")
 SO = os.path.join(BUILD, "_pytdiff.abi3.so")
@@ -72,13 +72,20 @@ class Project:
         content = {"version": 1, "rootdir": str(self.path), "record": True, "select": False}
         content.update({"ignore": [], "ignored_tests": 0, "deselect": [], "keep": []}, **dict(plan))
         (self.session / "plan.json").write_text(json.dumps(content))
-        variables = dict(os.environ, PYT_DIFF_SESSION=str(self.session), PYTHONDONTWRITEBYTECODE="1")
+        variables = dict(
+            os.environ, PYT_DIFF_SESSION=str(self.session), PYTHONDONTWRITEBYTECODE="1"
+        )
         for name in ("PYTEST_ADDOPTS", "PYTEST_CURRENT_TEST", "PYTEST_XDIST_WORKER", "PYTHONPATH"):
             variables.pop(name, None)
         variables.update(env)
         self.done = subprocess.run(
             [*prefix, self.python, "-c", START % SO, "-p", "no:cacheprovider", *args],
-            cwd=self.path, env=variables, capture_output=True, text=True, timeout=120, **kwargs
+            cwd=self.path,
+            env=variables,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            **kwargs,
         )
         self.journals = read_session(self.session)
         return self.journals[0] if self.journals else None
@@ -106,10 +113,16 @@ T = "test_t.py::"
 
 
 def test_code_of_each_test(project):
-    project.write("lib.py", "def a(): return b()\ndef b(): return 1\ndef c(): return [x for x in g()]\n"
-                            "def g():\n    yield a()\n")
-    project.write("test_t.py", "import lib\ndef test_1(): lib.a()\ndef test_2(): lib.c()\n"
-                               "def test_3(): pass\ndef test_4(): lib.a()\n")
+    project.write(
+        "lib.py",
+        "def a(): return b()\ndef b(): return 1\ndef c(): return [x for x in g()]\n"
+        "def g():\n    yield a()\n",
+    )
+    project.write(
+        "test_t.py",
+        "import lib\ndef test_1(): lib.a()\ndef test_2(): lib.c()\n"
+        "def test_3(): pass\ndef test_4(): lib.a()\n",
+    )
     j = project.run()
     assert project.done.returncode == 0 and j.end == 0 and j.complete, project.done
     assert names(j.scope_of(T + "test_1").codes) == {"test_1", "a", "b"}
@@ -126,8 +139,11 @@ def test_code_of_each_test(project):
 
 def test_hot_code_is_seen_again_in_each_test(project):
     project.write("lib.py", "def hot(): pass\n")
-    project.write("test_t.py", "import lib\nimport pytest\n@pytest.mark.parametrize('n', range(20))\n"
-                               "def test(n):\n    for _ in range(1000 * (n % 2) + n % 3): lib.hot()\n")
+    project.write(
+        "test_t.py",
+        "import lib\nimport pytest\n@pytest.mark.parametrize('n', range(20))\n"
+        "def test(n):\n    for _ in range(1000 * (n % 2) + n % 3): lib.hot()\n",
+    )
     j = project.run()
     for n in range(20):
         wanted = {"test", "hot"} if n % 2 or n % 3 else {"test"}
@@ -135,10 +151,14 @@ def test_hot_code_is_seen_again_in_each_test(project):
 
 
 def test_generator_resumed_in_a_later_test(project):
-    project.write("lib.py", "def gen():\n    while True:\n        try: yield\n"
-                            "        except KeyError: pass\n")
-    project.write("test_t.py", "import lib\ng = lib.gen()\ndef test_1(): next(g)\ndef test_2(): next(g)\n"
-                               "def test_3(): g.throw(KeyError())\ndef test_4(): pass\n")
+    project.write(
+        "lib.py", "def gen():\n    while True:\n        try: yield\n        except KeyError: pass\n"
+    )
+    project.write(
+        "test_t.py",
+        "import lib\ng = lib.gen()\ndef test_1(): next(g)\ndef test_2(): next(g)\n"
+        "def test_3(): g.throw(KeyError())\ndef test_4(): pass\n",
+    )
     j = project.run()
     for n in (1, 2, 3):
         assert "gen" in names(j.scope_of(T + "test_%d" % n).codes), n
@@ -167,7 +187,9 @@ def plain(inner): return inner
 
 def test_fixtures_of_wider_scope(project):
     project.write("conftest.py", FIXTURES)
-    project.write("test_t.py", """
+    project.write(
+        "test_t.py",
+        """
 import unittest
 def test_1(outer): pass
 def test_2(outer): pass
@@ -185,7 +207,8 @@ class TestU(unittest.TestCase):
     def setUpClass(cls): prepared()
     def test_u(self): pass
     def test_v(self): pass
-""")
+""",
+    )
     j = project.run()
     for n in (1, 2):
         assert "outer[session]" in j.uses(T + "test_%d" % n)
@@ -206,12 +229,17 @@ class TestU(unittest.TestCase):
 
 
 def test_imports(project):
-    a = project.write("pkg/a.py", "from .b import deco\nimport os.path\n@deco\ndef one(): pass\n"
-                                  "def two(): pass\n@deco\ndef three(): pass\nclass K:\n    pass\n")
+    a = project.write(
+        "pkg/a.py",
+        "from .b import deco\nimport os.path\n@deco\ndef one(): pass\n"
+        "def two(): pass\n@deco\ndef three(): pass\nclass K:\n    pass\n",
+    )
     b = project.write("pkg/b.py", "def deco(f):\n    return f\n")
     init = project.write("pkg/__init__.py", "")
     lazy = project.write("pkg/lazy.py", "def __getattr__(name): raise AttributeError(name)\n")
-    project.write("test_t.py", """
+    project.write(
+        "test_t.py",
+        """
 import importlib, pytest
 def test_1():
     import pkg.a
@@ -228,11 +256,21 @@ def test_6():
 def test_7(): __import__("pkg", fromlist=["lazy"])
 def test_8(): exec("from pkg.b import *", {})
 def test_9(): exec("import pkg.a", {})
-""")
+""",
+    )
     j = project.run()
     assert project.done.returncode == 0, project.done.stdout
-    for n, files in {1: {init, a}, 2: {init, a}, 3: {init, lazy}, 4: {init, lazy}, 5: {init}, 6: {init},
-                     7: {init, lazy}, 8: {init, b}, 9: {init, a}}.items():
+    for n, files in {
+        1: {init, a},
+        2: {init, a},
+        3: {init, lazy},
+        4: {init, lazy},
+        5: {init},
+        6: {init},
+        7: {init, lazy},
+        8: {init, b},
+        9: {init, a},
+    }.items():
         assert files <= j.scope_of(T + "test_%d" % n).files, n
     assert b not in j.scope_of(T + "test_2").files
     assert {"pkg.missing"} <= j.scope_of(T + "test_5").names
@@ -247,11 +285,16 @@ def test_9(): exec("import pkg.a", {})
 
 def test_collection_is_charged(project):
     project.write("params.py", "def values():\n    return [1, 2]\n")
-    path = project.write("test_t.py", "import pytest, params\ndef pytest_generate_tests(metafunc):\n"
-                                      "    if 'v' in metafunc.fixturenames:\n"
-                                      "        metafunc.parametrize('v', params.values())\n"
-                                      "def test(v): pass\n")
-    skipped = project.write("test_skipped.py", "import pytest\npytest.skip('x', allow_module_level=True)\n")
+    path = project.write(
+        "test_t.py",
+        "import pytest, params\ndef pytest_generate_tests(metafunc):\n"
+        "    if 'v' in metafunc.fixturenames:\n"
+        "        metafunc.parametrize('v', params.values())\n"
+        "def test(v): pass\n",
+    )
+    skipped = project.write(
+        "test_skipped.py", "import pytest\npytest.skip('x', allow_module_level=True)\n"
+    )
     j = project.run()
     scope, outcome, flags, ids = j.collected[path]
     assert (outcome, flags, ids) == ("passed", 0, [T + "test[1]", T + "test[2]"])
@@ -278,7 +321,9 @@ def test_broken_file(project):
 
 
 def test_outcomes(project):
-    project.write("test_t.py", """
+    project.write(
+        "test_t.py",
+        """
 import pytest, unittest
 def test_pass(): pass
 def test_fail(): assert 0
@@ -298,17 +343,27 @@ class TestU(unittest.TestCase):
     def test_sub(self):
         with self.subTest(i=1): self.fail()
         with self.subTest(i=2): pass
-""")
+""",
+    )
     j = project.run()
-    wanted = dict(test_pass="passed", test_fail="failed", test_skip="skipped", test_xfail="xfailed",
-                  test_xpass="xpassed", test_strict="failed", test_down="error")
+    wanted = {
+        "test_pass": "passed",
+        "test_fail": "failed",
+        "test_skip": "skipped",
+        "test_xfail": "xfailed",
+        "test_xpass": "xpassed",
+        "test_strict": "failed",
+        "test_down": "error",
+    }
     assert {k: j.outcome(T + k) for k in wanted} == wanted
     assert j.outcome(T + "TestU::test_sub") == "failed"
 
 
 def test_interrupted_test_did_not_pass(project):
-    project.write("test_t.py", "def test_1(): pass\ndef test_2(): raise KeyboardInterrupt\n"
-                               "def test_3(): pass\n")
+    project.write(
+        "test_t.py",
+        "def test_1(): pass\ndef test_2(): raise KeyboardInterrupt\ndef test_3(): pass\n",
+    )
     j = project.run()
     assert project.done.returncode == 2 and j.end == 2
     assert j.outcome(T + "test_1") == "passed" and T + "test_3" not in j.tests
@@ -326,9 +381,14 @@ def test_killed_test(project):
 
 def test_threads(project):
     project.write("lib.py", "def work(): pass\ndef slow(): pass\n")
-    project.write("slowmod.py", "import threading, time, lib\nready.set() if 'ready' in globals() else 0\n"
-                                "lib.slow()\ntime.sleep(0.3)\n")
-    project.write("test_t.py", """
+    project.write(
+        "slowmod.py",
+        "import threading, time, lib\nready.set() if 'ready' in globals() else 0\n"
+        "lib.slow()\ntime.sleep(0.3)\n",
+    )
+    project.write(
+        "test_t.py",
+        """
 import threading, time, lib
 def test_1():
     t = threading.Thread(target=lib.work); t.start(); t.join()
@@ -338,7 +398,8 @@ def test_2():
     lib.work()
     t.join()
 def test_3(): pass
-""")
+""",
+    )
     j = project.run()
     assert project.done.returncode == 0
     assert "work" in names(j.scope_of(T + "test_1").codes)
@@ -348,21 +409,29 @@ def test_3(): pass
 
 
 def test_deep_recursion(project):
-    project.write("test_t.py", "import sys\ndef down(n): return 0 if n == 0 else 1 + down(n - 1)\n"
-                               "def test_1():\n    sys.setrecursionlimit(10**6)\n    down(60000)\n"
-                               "def test_2(): down(3)\n")
+    project.write(
+        "test_t.py",
+        "import sys\ndef down(n): return 0 if n == 0 else 1 + down(n - 1)\n"
+        "def test_1():\n    sys.setrecursionlimit(10**6)\n    down(60000)\n"
+        "def test_2(): down(3)\n",
+    )
     if version_of(project.python) < (3, 11):
         pytest.skip("plain Python overflows its stack as well")
     j = project.run()
     assert project.done.returncode == 0, project.done
     assert "down" in names(j.scope_of(T + "test_1").codes)
-    assert names(j.scope_of(T + "test_2").codes) == {"test_2", "down"} and j.tests[T + "test_2"][2] == 0
+    assert (
+        names(j.scope_of(T + "test_2").codes) == {"test_2", "down"}
+        and j.tests[T + "test_2"][2] == 0
+    )
     if version_of(project.python) == (3, 11):
         assert j.tests[T + "test_1"][2] == 1
 
 
 def test_children_are_opaque(project):
-    project.write("test_t.py", """
+    project.write(
+        "test_t.py",
+        """
 import os, subprocess, sys
 def test_1(): subprocess.run([sys.executable, "-c", "pass"], check=True)
 def test_2(): subprocess.run(["true"], check=True)
@@ -372,7 +441,8 @@ def test_3():
     os.waitpid(pid, 0)
 def test_4(): os.system("true")
 def test_5(): pass
-""")
+""",
+    )
     j = project.run()
     assert project.done.returncode == 0, project.done.stdout
     assert [j.tests[T + "test_%d" % n][2] for n in (1, 2, 3, 4, 5)] == [1, 0, 1, 0, 0]
@@ -382,7 +452,9 @@ def test_5(): pass
 
 def test_other_tools(project):
     project.write("lib.py", "def a(): pass\n")
-    project.write("test_t.py", """
+    project.write(
+        "test_t.py",
+        """
 import sys, lib
 def test_1():
     sys.settrace(lambda *a: None); lib.a(); sys.settrace(None)
@@ -392,7 +464,8 @@ def test_3():
     if hasattr(sys, "monitoring"): sys.monitoring.set_events(3, 0)
     lib.a()
 def test_4(): lib.a()
-""")
+""",
+    )
     j = project.run()
     for n in (1, 2, 4):
         assert "a" in names(j.scope_of(T + "test_%d" % n).codes)
@@ -418,9 +491,13 @@ def test_no_tracer(project):
 
 
 def test_full_disk(project):
-    project.write("test_t.py", "import pytest\n@pytest.mark.parametrize('n', range(300))\ndef test(n): pass\n")
-    limit = 'import resource, os, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (40000, 40000)); ' \
-            'os.execv(sys.argv[1], sys.argv[1:])'
+    project.write(
+        "test_t.py", "import pytest\n@pytest.mark.parametrize('n', range(300))\ndef test(n): pass\n"
+    )
+    limit = (
+        "import resource, os, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (40000, 40000)); "
+        "os.execv(sys.argv[1], sys.argv[1:])"
+    )
     j = project.run("-q", prefix=[sys.executable, "-c", limit])
     assert project.done.returncode == 0 and "cannot write the journal" in project.done.stderr
     assert "300 passed" in project.done.stdout
@@ -428,11 +505,18 @@ def test_full_disk(project):
 
 
 def test_deselection(project):
-    project.write("test_t.py", "import pytest\ndef test_1(): pass\n"
-                               "@pytest.mark.parametrize('n', [1, 2])\ndef test_2(n): pass\n")
+    project.write(
+        "test_t.py",
+        "import pytest\ndef test_1(): pass\n"
+        "@pytest.mark.parametrize('n', [1, 2])\ndef test_2(n): pass\n",
+    )
     project.write("test_u.py", "def test(): raise SystemError('collected')\n")
-    plan = {"select": True, "ignore": ["test_u.py"], "ignored_tests": 5,
-            "deselect": [T + "test_1", T + "test_2[1]"]}
+    plan = {
+        "select": True,
+        "ignore": ["test_u.py"],
+        "ignored_tests": 5,
+        "deselect": [T + "test_1", T + "test_2[1]"],
+    }
     j = project.run(plan=plan)
     assert "1 passed, 7 deselected" in project.done.stdout, project.done.stdout
     assert list(j.tests) == [T + "test_2[2]"] and len(j.collected) == 1
@@ -457,8 +541,11 @@ def test_xdist(project):
     if subprocess.run([project.python, "-c", "import xdist"], capture_output=True).returncode:
         pytest.skip("no xdist")
     project.write("lib.py", "def a(): pass\n")
-    project.write("test_t.py", "import lib, pytest\n@pytest.mark.parametrize('n', range(8))\n"
-                               "def test(n): lib.a()\ndef test_gone(): pass\n")
+    project.write(
+        "test_t.py",
+        "import lib, pytest\n@pytest.mark.parametrize('n', range(8))\n"
+        "def test(n): lib.a()\ndef test_gone(): pass\n",
+    )
     os.symlink(SO, project.path / "_pytdiff.abi3.so")
     plan = {"select": True, "deselect": [T + "test_gone"], "ignored_tests": 2}
     project.run("-n2", plan=plan, env={"PYTHONPATH": str(project.path)})
