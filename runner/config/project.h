@@ -1,6 +1,6 @@
 /*
- * Where the project is and what pytest is told about it: rootdir and configuration file by pytest's own rules,
- * read without Python.
+ * Where the project is and what pytest is told about it: rootdir and configuration file by pytest's
+ * own rules, read without Python.
  *
  * Source of the rules: pytest's "Initialization: determining rootdir and configfile".
  */
@@ -15,31 +15,42 @@
 #include "config/options.h"
 
 struct ptd_project {
-    char *cwd;      /* owned, real */
-    char *rootdir;  /* owned, absolute and real */
-    char *inifile;  /* owned, absolute; NULL when there is none */
-    /* Hash of what pytest reads: the pytest sections of every configuration file between the rootdir and the
-     * common ancestor of the arguments, and of the chosen one; changes when a section, or which file is chosen, does. */
+    char *cwd;     /* owned, real */
+    char *rootdir; /* owned, absolute and real */
+    char *inifile; /* owned, absolute; NULL when there is none */
+    /* Hash of what pytest reads: which file is chosen (relative to the rootdir) and its pytest
+     * section; all of a file that cannot be parsed. Between the rootdir and the arguments there is
+     * no other file with such a section. */
     struct ptd_hash128 config_hash;
     char **python_files; /* owned, NULL-terminated; pytest's defaults when not configured */
     char **testpaths;    /* owned, NULL-terminated */
     char *addopts;       /* owned; "" when not configured */
-    char *cache_dir;     /* owned: where our data lies: --cache-dir, else <rootdir>/<pytest's cache_dir>/pyt-diff */
+    char *cache_dir;     /* owned: where our data lies: --cache-dir, else <rootdir>/<pytest's
+                            cache_dir>/pyt-diff */
     /* From [tool.pyt-diff] and the diff_* keys of pytest's section: */
-    int batch_size;      /* diff_batch_size, 0 when not set */
-    int cache_size;      /* diff_cache_size */
-    char *python;        /* [tool.pyt-diff] python, relative to the rootdir; NULL */
+    int batch_size; /* diff_batch_size, 0 when not set */
+    int cache_size; /* diff_cache_size */
+    char *python;   /* [tool.pyt-diff] python, relative to the rootdir; NULL */
     /* Unknown keys of [tool.pyt-diff]: one line each for stderr, with the nearest match; owned. */
     char **warnings;
     size_t warning_count;
 };
 
-/* Fails with PTD_E_CONFIG naming file and key for a bad value (exit 4), and for a configuration file that
- * cannot be read or parsed. */
+/*
+ * By the rules of the newest pytest that we know. Fails with PTD_E_CONFIG naming file and key for a
+ * bad value of ours (exit 4), and for a configuration file that cannot be read. A file that cannot
+ * be parsed is the chosen one, so that pytest is started on a change of it and reports what is
+ * wrong.
+ */
 int ptd_project_find(const struct ptd_options *options, struct ptd_project *out,
                      struct ptd_err *err);
+/* The same by the rules of one version (100 * major + minor, e.g. 804), 0 for the newest:
+ * pytest.toml and [tool.pytest] are of 9.0, a pyproject.toml without a section counts since 8.1. */
+int ptd_project_find_as(const struct ptd_options *options, int pytest_version,
+                        struct ptd_project *out, struct ptd_err *err);
 void ptd_project_release(struct ptd_project *project);
-/* fnmatch of a path against python_files as pytest does it (patterns with "/" match the whole path). */
+/* fnmatch of a path against python_files as pytest does it (patterns with "/" match the whole
+ * path). */
 bool ptd_project_is_test_file(const struct ptd_project *project, const char *relative_path);
 
 #endif

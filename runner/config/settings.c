@@ -14,15 +14,17 @@
 /* Ours: they decide nothing about a test, so they are no part of the hash. */
 static bool is_ours(const char *key)
 {
-    return strncmp(key, "diff_batch_size", 16) == 0 || strncmp(key, "diff_cache_size", 16) == 0;
+    return strcmp(key, "diff_batch_size") == 0 || strcmp(key, "diff_cache_size") == 0;
 }
 
-static void add(struct ptd_settings *out, const char *key, const char *text, char **items,
-                bool number)
+static struct ptd_setting *add(struct ptd_settings *out, const char *key, size_t len,
+                               const char *text)
 {
     out->list = ptd_xgrow(out->list, &out->cap, out->count + 1, sizeof(*out->list));
-    out->list[out->count++] =
-        (struct ptd_setting){ptd_xstrdup(key), ptd_xstrdup(text), items, number};
+    struct ptd_setting *setting = &out->list[out->count++];
+    *setting = (struct ptd_setting){
+        .key = ptd_xstrndup(key, len), .text = ptd_xstrdup(text), .kind = PTD_TOML_STRING};
+    return setting;
 }
 
 static void add_raw(struct ptd_settings *out, const char *key, const char *text)
@@ -47,7 +49,7 @@ static void take_ini(const struct ptd_ini *ini, const char *section, struct ptd_
         const struct ptd_ini_entry *e = &ini->entries[i];
         if (!e->key || strcmp(e->section, section) != 0)
             continue;
-        add(out, e->key, e->value, NULL, false);
+        add(out, e->key, strlen(e->key), e->value);
         add_raw(out, e->key, e->value);
     }
 }
@@ -73,9 +75,13 @@ static void take_table(const struct ptd_toml *toml, const char *table, const cha
             continue;
         const char *key = e->path[n] ? e->path + n + 1 : "";
         add_raw(out, key, e->text);
-        if (*key && e->kind != PTD_TOML_TABLE && !strchr(key, '.'))
-            add(out, key, e->text, e->items ? copy_strings(e->items) : NULL,
-                e->kind == PTD_TOML_WORD);
+        if (*key) {
+            struct ptd_setting *setting = add(out, key, strcspn(key, "."), e->text);
+            setting->kind = e->kind;
+            setting->items = e->items ? copy_strings(e->items) : NULL;
+            if (key[strlen(setting->key)] == '.')
+                setting->kind = PTD_TOML_TABLE;
+        }
     }
 }
 
@@ -106,16 +112,17 @@ static bool ends_with(const char *s, const char *end)
     return n > m && strcmp(s + n - m, end) == 0;
 }
 
-static struct rules rules_of(const char *path, int version, bool named)
+static struct rules rules_of(const char *path, int version)
 {
     const char *name = ptd_path_basename(path);
     const char *plain = name[0] == '.' ? name + 1 : name;
-    struct rules r = {
-        .ini = ends_with(name, ".ini"), .cfg = ends_with(name, ".cfg"), .toml = ends_with(name, ".toml")};
+    struct rules r = {.ini = ends_with(name, ".ini"),
+                      .cfg = ends_with(name, ".cfg"),
+                      .toml = ends_with(name, ".toml")};
     bool since_9 = version >= 900;
     bool pytest_toml = since_9 && strcmp(plain, "pytest.toml") == 0;
     r.always = strcmp(name, "pytest.ini") == 0 || pytest_toml ||
-               (strcmp(name, ".pytest.ini") == 0 && (since_9 || !named));
+               (since_9 && strcmp(name, ".pytest.ini") == 0);
     r.own_table = pytest_toml || (version >= 902 && strcmp(name, "pyproject.toml") != 0);
     r.tool_table = r.toml && !pytest_toml;
     r.native = since_9;
@@ -135,7 +142,8 @@ static bool take_toml(const struct ptd_toml *toml, const struct rules *r, struct
     return true;
 }
 
-static bool take_sections(const struct ptd_ini *ini, const struct rules *r, struct ptd_settings *out)
+static bool take_sections(const struct ptd_ini *ini, const struct rules *r,
+                          struct ptd_settings *out)
 {
     const char *section = r->cfg ? "tool:pytest" : "pytest";
     if (!ptd_ini_has_section(ini, section))
@@ -144,12 +152,12 @@ static bool take_sections(const struct ptd_ini *ini, const struct rules *r, stru
     return true;
 }
 
-int ptd_settings_load(const char *path, int pytest_version, bool named, enum ptd_config_file *kind,
+int ptd_settings_load(const char *path, int pytest_version, enum ptd_config_file *kind,
                       struct ptd_settings *out, struct ptd_err *err)
 {
     *out = (struct ptd_settings){.where = ptd_xstrdup("")};
     *kind = PTD_CONFIG_NONE;
-    struct rules r = rules_of(path, pytest_version, named);
+    struct rules r = rules_of(path, pytest_version);
     if (!r.ini && !r.cfg && !r.toml)
         return 0;
     PTD_CLEANUP_BUF struct ptd_buf text = PTD_BUF_INIT;
@@ -158,16 +166,17 @@ int ptd_settings_load(const char *path, int pytest_version, bool named, enum ptd
             err->code = PTD_E_CONFIG;
         return -1;
     }
+    const char *data = text.data ? text.data : "";
     int status;
     bool chosen = false;
     if (r.toml) {
         struct ptd_toml toml;
-        status = ptd_toml_parse(text.data, text.len, &toml, NULL);
+        status = ptd_toml_parse(data, text.len, &toml, NULL);
         chosen = status == 0 && take_toml(&toml, &r, out);
         ptd_toml_release(&toml);
     } else {
         struct ptd_ini ini;
-        status = ptd_ini_parse(text.data, text.len, &ini, NULL);
+        status = ptd_ini_parse(data, text.len, &ini, NULL);
         chosen = status == 0 && take_sections(&ini, &r, out);
         ptd_ini_release(&ini);
     }
@@ -184,7 +193,8 @@ void ptd_settings_load_table(const char *path, const char *table, struct ptd_set
     if (ptd_buf_read_file(&text, path, FILE_MAX, NULL) != 0)
         return;
     struct ptd_toml toml;
-    if (ptd_toml_parse(text.data, text.len, &toml, NULL) == 0 && ptd_toml_has(&toml, table))
+    if (ptd_toml_parse(text.data ? text.data : "", text.len, &toml, NULL) == 0 &&
+        ptd_toml_has(&toml, table))
         take_table(&toml, table, NULL, out);
     ptd_toml_release(&toml);
 }
@@ -215,8 +225,7 @@ void ptd_settings_override(struct ptd_settings *settings, const char *assignment
     const char *equals = strchr(assignment, '=');
     if (!equals)
         return;
-    PTD_CLEANUP_FREE char *key = ptd_xstrndup(assignment, (size_t)(equals - assignment));
-    add(settings, key, equals + 1, NULL, false);
+    add(settings, assignment, (size_t)(equals - assignment), equals + 1)->override = true;
 }
 
 char **ptd_setting_words(const struct ptd_setting *setting)

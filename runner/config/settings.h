@@ -7,20 +7,22 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "config/toml.h"
 
 struct ptd_setting {
-    char *key;    /* owned */
-    char *text;   /* owned; as it would be written in an INI file; a list's as written in the file */
-    char **items; /* owned, NULL-terminated; NULL unless it is a list */
-    bool number;  /* a word of TOML (number, boolean), not a string */
+    char *key;  /* owned */
+    char *text; /* owned; as it would be written in an INI file; a list's as written in the file */
+    char **items;            /* owned, NULL-terminated; NULL unless it is a list */
+    enum ptd_toml_kind kind; /* STRING for all that an INI file says */
+    bool override;           /* from -o on the command line */
 };
 
 struct ptd_settings {
-    char *where; /* owned; "[pytest]", for messages; "" when there is no section */
+    char *where;              /* owned; "[pytest]", for messages; "" when there is no section */
     struct ptd_setting *list; /* owned */
     size_t count, cap;
-    /* What the hash of the configuration is made of: the section's keys and values, or all of the file where that
-     * cannot be told. */
+    /* What the hash of the configuration is made of: the section's keys and values, or all of the
+     * file where that cannot be told. */
     struct ptd_buf raw;
 };
 
@@ -31,11 +33,10 @@ enum ptd_config_file {
 };
 
 /*
- * Reads `path`, whose name says what it is; `pytest_version` as in project.h. `out` is filled for CHOSEN and BROKEN, to be
- * released in any case. With `named`, it was given by -c: any *.ini, *.cfg or *.toml. Returns -1 (PTD_E_CONFIG)
- * when it cannot be read.
+ * Reads `path`, whose name says what it is; `pytest_version` as in project.h. `out` is filled for
+ * CHOSEN and BROKEN, to be released in any case. Returns -1 (PTD_E_CONFIG) when it cannot be read.
  */
-int ptd_settings_load(const char *path, int pytest_version, bool named, enum ptd_config_file *kind,
+int ptd_settings_load(const char *path, int pytest_version, enum ptd_config_file *kind,
                       struct ptd_settings *out, struct ptd_err *err);
 /* The table `table` of a TOML file; a missing or broken file is as one without the table. */
 void ptd_settings_load_table(const char *path, const char *table, struct ptd_settings *out);

@@ -69,3 +69,21 @@ int ptd_shlex_split(const char *text, char ***words, size_t *count, struct ptd_e
     }
     return 0;
 }
+
+char *ptd_shlex_join(char *const *words)
+{
+    struct ptd_buf out = PTD_BUF_INIT;
+    for (char *const *word = words; *word; word++) {
+        if (out.len)
+            ptd_buf_addc(&out, ' ');
+        if (**word && !(*word)[strcspn(*word, " \t\r\n'\"\\")]) {
+            ptd_buf_adds(&out, *word);
+            continue;
+        }
+        ptd_buf_addc(&out, '\'');
+        for (const char *c = *word; *c; c++)
+            ptd_buf_adds(&out, *c == '\'' ? "'\"'\"'" : (char[]){*c, '\0'});
+        ptd_buf_addc(&out, '\'');
+    }
+    return ptd_buf_steal(&out);
+}

@@ -10,6 +10,9 @@
  */
 int ptd_shlex_split(const char *text, char ***words, size_t *count, struct ptd_err *err);
 
+/* The words as text that splits into them again; owned. */
+char *ptd_shlex_join(char *const *words);
+
 /* Releases a NULL-terminated list of owned strings; NULL is fine. */
 void ptd_strings_free(char **strings);
 /* Appends to such a list; takes `item`. */
