@@ -160,6 +160,8 @@ int ptd_session_ingest(struct ptd_workspace *w, const char *dir,
         .complete = facts->complete,
         .is_test_file = is_test_file,
         .is_test_file_arg = w,
+        .ignored = facts->ignored,
+        .ignored_count = facts->ignored_count,
     };
     if (ptd_ingest(&request, result, err) < 0) {
         ptd_ingest_result_release(result);

@@ -21,6 +21,8 @@ struct ptd_session_facts {
     bool baseline;
     bool complete;
     char *commit; /* or NULL */
+    const char *const *ignored; /* files that the plan leaves out; borrowed, not written */
+    size_t ignored_count;
 };
 
 int ptd_session_dir_make(const struct ptd_workspace *w, const struct ptd_session_facts *facts,

@@ -249,6 +249,10 @@ static int run_selected(struct run *r, struct ptd_session_result *result, struct
         return -1;
     }
     bool select = !r->everything && !r->verdict.no_data;
+    if (select) {
+        facts.ignored = r->verdict.selection.ignore;
+        facts.ignored_count = r->verdict.selection.ignore_count;
+    }
     struct ptd_session_request request = {
         .interpreter = &r->w.interpreter,
         .session_dir = dir.path,

@@ -293,6 +293,8 @@ static int ingest_not_collected(struct process *p, struct ptd_err *err)
 {
     struct ingest *in = p->in;
     const struct ptd_tree *tree = &in->request->state->tree;
+    for (size_t i = 0; i < in->request->ignored_count; i++)
+        ptd_map_puts(&in->collected, in->request->ignored[i], 1);
     for (size_t i = 0; i < tree->count; i++) {
         const char *path = tree->entries[i].path;
         if (!in->request->is_test_file(path, in->request->is_test_file_arg) ||

@@ -26,6 +26,9 @@ struct ptd_ingest_request {
     /* Test files by their name that the session may have left alone; called for each file of the tree. */
     bool (*is_test_file)(const char *path, void *arg);
     void *is_test_file_arg;
+    /* Files that pytest was told not to collect: that they were not says nothing. */
+    const char *const *ignored;
+    size_t ignored_count;
 };
 
 struct ptd_ingest_result {

@@ -384,7 +384,7 @@ static bool enter(struct walk *w, TSNode node)
         return false;
     }
     watch_suite(w, node, level.role);
-    if (is_leaf(node, level.role)) {
+    if (w->depth > 0 && is_leaf(node, level.role)) {
         take_leaf(w, node, level.role);
         return false;
     }

@@ -64,13 +64,13 @@ class PytDiff(Selector):
 
 class Testmon(Selector):
     name = "testmon"
-    options = ["-p", "no:difftest", "--testmon"]
+    options = ("-p", "no:difftest", "--testmon")
 
     def command(self, timeout=None, plugin=True):
         env = self.project.environment(self.work)
         env["TESTMON_DATAFILE"] = os.path.join(self.state, "testmondata")
         command = [self.project.pytest] + (runs.PLUGIN_ARGS if plugin else [])
-        command += self.options + self.project.args
+        command += list(self.options) + self.project.args
         return runs.execute(command, self.work, env, timeout)
 
     def baseline(self, plugin=True):

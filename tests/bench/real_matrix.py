@@ -103,8 +103,7 @@ class Case:
             cwd=self.work,
             env=self.project.environment(self.work),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
         )
         try:
             return {test["nodeid"] for test in json.loads(done.stdout.decode())["tests"]}
