@@ -368,6 +368,15 @@ def _ini(config, key):
     return value if isinstance(value, list) else [value]
 
 
+def _tell_search_path():
+    for entry in sys.path:
+        if isinstance(entry, str) and os.path.isdir(entry):
+            real = os.path.realpath(entry)
+            if real not in _s.told and (real + os.sep).startswith(os.path.join(_s.rootdir, "")):
+                _s.told.add(real)
+                _c.fact("path", real)
+
+
 def _write_facts(config):
     import platform
 
@@ -382,6 +391,7 @@ def _write_facts(config):
     _c.fact("platform", "%s-%s" % (sys.platform, platform.machine()))
     _c.fact("pytest", pytest.__version__)
     _c.fact("tracer", _c.state()[0] or "")
+    _tell_search_path()
     for entry in _site_folders():
         _c.fact("syspath", os.path.abspath(entry))
     for key in ("python_files", "norecursedirs", "testpaths"):
@@ -448,6 +458,8 @@ def pytest_sessionfinish(session, exitstatus):
     if _s.role != "controller":
         _report_collected(getattr(session, "items", None) or [], interrupted=True)
     yield
+    if _c.state()[0]:
+        _tell_search_path()
     _c.flush()
 
 

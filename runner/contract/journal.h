@@ -33,6 +33,8 @@ enum ptd_journal_type {
      *   platform    sys.platform "-" machine
      *   syspath     one per entry of sys.path that lies in a site- or dist-packages folder or that
      *               holds *.dist-info or *.egg-info, absolute
+     *   path        one per directory on sys.path below the rootdir, absolute, when the session begins and
+     *               when it ends
      *   python_files, norecursedirs, testpaths: one record per entry, as configured
      *   doctest     "1" when --doctest-modules is on
      *   basetemp    pytest's base temporary directory when known

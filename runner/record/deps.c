@@ -154,20 +154,29 @@ static void add_code(const struct ptd_dep_context *c, uint32_t code, struct ptd_
         ptd_deps_add(out, f->at, 0);
 }
 
-/* Each component of a requested module name is a dependency on who provides it. */
+static int add_provider(struct ptd_dep_context *c, const char *name, size_t len,
+                        struct ptd_deps *out, struct ptd_err *err)
+{
+    PTD_CLEANUP_FREE char *key = ptd_xstrndup(name, len);
+    size_t at;
+    if (ptd_state_add(c->state, PTD_FILE_IMPORT, key, &at, err) < 0)
+        return -1;
+    ptd_deps_add(out, at, 0);
+    return 0;
+}
+
+/* A requested module name is a dependency on who provides it: "a" and "a.b" and "b.c" of "a.b.c". */
 static int add_name(struct ptd_dep_context *c, const char *name, struct ptd_deps *out,
                     struct ptd_err *err)
 {
+    const char *parent = NULL;
     for (const char *p = name; *p;) {
         size_t n = strcspn(p, ".");
-        PTD_CLEANUP_FREE char *component = ptd_xstrndup(p, n);
-        size_t at;
-        if (n && ptd_state_add(c->state, PTD_FILE_IMPORT, component, &at, err) < 0)
+        const char *from = parent ? parent : p;
+        if (n && add_provider(c, from, (size_t)(p + n - from), out, err) < 0)
             return -1;
-        if (n)
-            ptd_deps_add(out, at, 0);
-        p += n;
-        p += *p == '.';
+        parent = p;
+        p += n + (p[n] == '.');
     }
     return 0;
 }

@@ -411,11 +411,30 @@ static int read_journals(struct ingest *in, struct journals *out, struct ptd_err
     return 0;
 }
 
+/* Directories below the root that were on sys.path: who can provide a module depends on them. */
+static int learn_search_path(struct ingest *in, const struct journals *journals,
+                             struct ptd_err *err)
+{
+    struct ptd_state *state = in->request->state;
+    for (size_t i = 0; i < journals->count; i++) {
+        const struct ptd_journal *j = &journals->items[i];
+        for (size_t k = 0; k < j->fact_count; k++) {
+            if (strcmp(j->facts[k].key, "path") != 0)
+                continue;
+            PTD_CLEANUP_FREE char *relative = relative_path(in, j->facts[k].value);
+            if (ptd_path_within(relative, "."))
+                ptd_state_search_path_add(state, relative);
+        }
+    }
+    return ptd_state_search_path_done(state, err);
+}
+
 static int ingest_all(struct ingest *in, const struct journals *journals, struct ptd_err *err)
 {
     const struct ptd_ingest_request *request = in->request;
     if (ptd_store_environment(in->store, request->environment, &in->environment, err) < 0 ||
-        ptd_store_run_start(in->store, request->baseline, request->commit, &in->run, err) < 0)
+        ptd_store_run_start(in->store, request->baseline, request->commit, &in->run, err) < 0 ||
+        learn_search_path(in, journals, err) < 0)
         return -1;
     for (int controllers = 1; controllers >= 0; controllers--) {
         for (size_t i = 0; i < journals->count; i++) {

@@ -39,23 +39,62 @@ static size_t common_directories(const char *a, const char *b)
     return same;
 }
 
+/* Whether the directory path[0..len) ("" = the root) can be searched for top-level modules. */
+static bool is_searched(const struct ptd_state *state, const char *path, size_t len)
+{
+    if (len == 0)
+        return true;
+    PTD_CLEANUP_FREE char *init = ptd_xasprintf("%.*s/__init__.py", (int)len, path);
+    return !ptd_tree_find(&state->tree, init) ||
+           ptd_map_find(&state->search_path, path, len) != PTD_MAP_NONE;
+}
+
+/* Something called name[0..len) in the directory path[0..dir_len) exists: a file or a directory. */
+static void provide_in(struct ptd_state *state, const char *path, size_t dir_len, const char *name,
+                       size_t len, size_t provider_len)
+{
+    if (is_searched(state, path, dir_len))
+        provide(state, name, len, path, provider_len);
+    if (dir_len == 0)
+        return;
+    const char *parent = path + dir_len;
+    while (parent > path && parent[-1] != '/')
+        parent--;
+    PTD_CLEANUP_BUF struct ptd_buf key = PTD_BUF_INIT;
+    ptd_buf_add(&key, parent, (size_t)(path + dir_len - parent));
+    ptd_buf_addc(&key, '.');
+    ptd_buf_add(&key, name, len);
+    provide(state, key.data, key.len, path, provider_len);
+}
+
+static size_t directory_length(const char *path, const char *name)
+{
+    return name > path ? (size_t)(name - path) - 1 : 0;
+}
+
 static void provide_file(struct ptd_state *state, const char *path, const char *previous)
 {
-    size_t from = common_directories(path, previous);
-    const char *start = path + from;
+    const char *start = path + common_directories(path, previous);
     for (const char *slash; (slash = strchr(start, '/')); start = slash + 1)
-        provide(state, start, (size_t)(slash - start), path, (size_t)(slash + 1 - path));
+        provide_in(state, path, directory_length(path, start), start, (size_t)(slash - start),
+                   (size_t)(slash + 1 - path));
     const char *base = ptd_path_basename(path);
-    if (strcmp(base, "__init__.py") == 0) {
-        const char *end = base - 1;
-        const char *dir = end;
+    if (strcmp(base, "__init__.py") != 0) {
+        provide_in(state, path, directory_length(path, base), base, strcspn(base, "."),
+                   strlen(path));
+    } else if (base > path) {
+        const char *end = base - 1, *dir = end;
         while (dir > path && dir[-1] != '/')
             dir--;
-        if (base > path)
-            provide(state, dir, (size_t)(end - dir), path, strlen(path));
-        return;
+        provide_in(state, path, directory_length(path, dir), dir, (size_t)(end - dir),
+                   strlen(path));
     }
-    provide(state, base, strcspn(base, "."), path, strlen(path));
+}
+
+void ptd_state_forget_providers(struct ptd_state *state)
+{
+    ptd_map_release(&state->providers);
+    state->providers_made = false;
 }
 
 static void make_providers(struct ptd_state *state)

@@ -255,12 +255,28 @@ static int load_rows(struct ptd_state *state, struct ptd_err *err)
     return 0;
 }
 
-static struct ptd_hash128 hash_paths(const struct ptd_tree *tree)
+static struct ptd_hash128 hash_paths(const struct ptd_state *state)
 {
     PTD_CLEANUP_BUF struct ptd_buf all = PTD_BUF_INIT;
+    const struct ptd_tree *tree = &state->tree;
     for (size_t i = 0; i < tree->count; i++)
         ptd_buf_add(&all, tree->entries[i].path, strlen(tree->entries[i].path) + 1);
+    for (size_t i = 0; i < state->search_path.count; i++)
+        ptd_buf_adds(&all, state->search_path.entries[i].key);
     return ptd_hash128(all.data ? all.data : "", all.len);
+}
+
+static int load_search_path(struct ptd_state *state, struct ptd_err *err)
+{
+    PTD_CLEANUP_FREE char *text = NULL;
+    if (ptd_store_meta_get(state->store, "search_path", &text, err) < 0)
+        return -1;
+    for (char *p = text; p && *p;) {
+        size_t n = strcspn(p, "\n");
+        ptd_map_put(&state->search_path, p, n, 0, NULL);
+        p += n + (p[n] == '\n');
+    }
+    return 0;
 }
 
 /* Something differs from what the store knows, so that a transaction is worth its price. */
@@ -283,9 +299,9 @@ int ptd_state_load(struct ptd_state *state, struct ptd_store *store, bool writab
     struct ptd_tree_options options = {.endings = inputs->endings, .skip = inputs->skip};
     if (ptd_tree_scan(inputs->root, &options, &state->tree, err) < 0)
         return -1;
-    state->paths_hash = hash_paths(&state->tree);
-    if (load_rows(state, err) < 0)
+    if (load_search_path(state, err) < 0 || load_rows(state, err) < 0)
         return -1;
+    state->paths_hash = hash_paths(state);
     if (!writable)
         return bring_up_to_date(state, inputs, err);
     if (ptd_store_begin(store, err) < 0)
@@ -310,6 +326,7 @@ void ptd_state_release(struct ptd_state *state)
     free(state->provider_hashes);
     ptd_map_release(&state->block_index);
     ptd_map_release(&state->providers);
+    ptd_map_release(&state->search_path);
     ptd_map_release(&state->index);
     ptd_tree_release(&state->tree);
     *state = (struct ptd_state){0};
@@ -331,6 +348,31 @@ int ptd_state_add(struct ptd_state *state, enum ptd_file_kind kind, const char *
     }
     *out = at;
     return 0;
+}
+
+void ptd_state_search_path_add(struct ptd_state *state, const char *directory)
+{
+    ptd_map_puts(&state->search_path, directory, 0);
+}
+
+int ptd_state_search_path_done(struct ptd_state *state, struct ptd_err *err)
+{
+    struct ptd_hash128 hash = hash_paths(state);
+    if (ptd_hash128_equal(&hash, &state->paths_hash))
+        return 0;
+    state->paths_hash = hash;
+    ptd_state_forget_providers(state);
+    PTD_CLEANUP_BUF struct ptd_buf text = PTD_BUF_INIT;
+    for (size_t i = 0; i < state->search_path.count; i++)
+        ptd_buf_addf(&text, "%s\n", state->search_path.entries[i].key);
+    if (ptd_store_meta_set(state->store, "search_path", text.data ? text.data : "", err) < 0)
+        return -1;
+    for (size_t i = 0; i < state->count; i++)
+        if (is_derived(state->files[i].kind) && refresh_derived(state, &state->files[i], err) < 0)
+            return -1;
+    char paths[33];
+    hash_text(&state->paths_hash, paths);
+    return ptd_store_meta_set(state->store, "paths", paths, err);
 }
 
 const struct ptd_blocks *ptd_state_blocks(struct ptd_state *state, ptd_id version)

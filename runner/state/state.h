@@ -59,6 +59,7 @@ struct ptd_state {
     struct ptd_hash128 *provider_hashes;
     size_t provider_cap;
     bool providers_made;
+    struct ptd_map search_path; /* directories of sys.path relative to the root; kept as "search_path" */
     struct ptd_blocks **blocks; /* cache of parsed versions; owned */
     size_t block_count, block_cap;
     struct ptd_map block_index;
@@ -77,6 +78,13 @@ const struct ptd_state_file *ptd_state_by_id(const struct ptd_state *state, ptd_
 /* Position of a file that becomes known now: added to the store with the version that it has at this moment. */
 int ptd_state_add(struct ptd_state *state, enum ptd_file_kind kind, const char *path, size_t *out,
                   struct ptd_err *err);
+
+/*
+ * A directory (relative to the root) that was on sys.path: a package's own directory can then provide top-level
+ * modules. Call ptd_state_search_path_done after the last one: it brings up to date what follows from them.
+ */
+void ptd_state_search_path_add(struct ptd_state *state, const char *directory);
+int ptd_state_search_path_done(struct ptd_state *state, struct ptd_err *err);
 
 /* Parsed blocks of a stored version; NULL when the store has none. Borrowed until release. */
 const struct ptd_blocks *ptd_state_blocks(struct ptd_state *state, ptd_id version);
