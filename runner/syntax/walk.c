@@ -414,9 +414,12 @@ static void walk_tree(struct walk *w, TSNode root)
     TSTreeCursor cursor = ts_tree_cursor_new(root);
     bool more = true;
     while (more && !w->bad) {
-        if (enter(w, ts_tree_cursor_current_node(&cursor)) &&
-            ts_tree_cursor_goto_first_child(&cursor))
-            continue;
+        TSNode node = ts_tree_cursor_current_node(&cursor);
+        if (enter(w, node)) {
+            if (ts_tree_cursor_goto_first_child(&cursor))
+                continue;
+            leave(w, node);
+        }
         while (more && !ts_tree_cursor_goto_next_sibling(&cursor)) {
             more = ts_tree_cursor_goto_parent(&cursor);
             if (more)
