@@ -52,6 +52,7 @@ class _State:
         self.partial_all = False
         self.collection_done = False
         self.ignored = frozenset()
+        self.told = set()  # entries of sys.path that the journal has
         self.deselected = 0
         self.summary_done = False
 

@@ -82,9 +82,9 @@ static const char tail[] =
     "  VIRTUAL_ENV         the virtual environment to run in\n"
     "  PYTEST_ADDOPTS      more arguments for pytest, which reads it itself\n"
     "\n"
-    "Configuration: [tool.pyt-diff] in pyproject.toml: python, batch-size, cache-size.\n"
-    "diff_batch_size and diff_cache_size in pytest's own section count too. What the\n"
-    "command line says goes before what a file says.\n";
+    "Configuration: [tool.pyt-diff] in pyproject.toml has python, batch-size and\n"
+    "cache-size; diff_batch_size and diff_cache_size in pytest's own section count\n"
+    "too. What the command line says goes before what a file says.\n";
 
 static const char pytests[] = "\npytest's own help: pyt-diff -- --help\n";
 

@@ -67,6 +67,13 @@ typedef int (*ptd_tracer_preinit_fn)(const char *mode);
     "        raise\n"                                                                              \
     "    sys.stderr.write('pyt-diff: error: no pytest in %s\\n' % sys.executable)\n"               \
     "    sys.exit(4)\n"                                                                            \
-    "sys.exit(getattr(pytest, 'console_main', pytest.main)())\n"
+    "try:\n"                                                                                       \
+    "    status = pytest.main()\n"                                                                 \
+    "    sys.stdout.flush()\n"                                                                     \
+    "except BrokenPipeError:\n"                                                                    \
+    "    import os\n"                                                                              \
+    "    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())\n"                         \
+    "    status = 1\n"                                                                             \
+    "sys.exit(status)\n"
 
 #endif
