@@ -57,7 +57,8 @@ static void apply(struct ptd_pytest_args *args, const struct ptd_pytest_option *
     if (!value)
         return;
     if (flags & PTD_PO_VERBOSITY) {
-        out->verbosity = atoi(value);
+        long level = strtol(value, NULL, 10);
+        out->verbosity = level > 100 ? 100 : level < -100 ? -100 : (int)level;
         out->verbosity_set = true;
     }
     if (flags & PTD_PO_ROOTDIR)
