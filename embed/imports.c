@@ -17,7 +17,7 @@ static PyObject *modules;                                               /* borro
 
 enum importer {
     IMPORTER_PROJECT, /* the current scope is charged */
-    IMPORTER_PYTEST,  /* the current scope is charged, but only with files of the project */
+    IMPORTER_PYTEST,  /* the current scope is charged, but not with what pytest itself needs */
     IMPORTER_FOREIGN, /* imports once for everybody: the session is charged as well */
 };
 
@@ -138,11 +138,8 @@ static void note_name(struct note *note, const char *name, size_t len)
 {
     if (!len)
         return;
-    uint32_t id = ptd_ids_name(name, len);
-    if (note->importer == IMPORTER_PROJECT)
-        ptd_scope_name(id);
-    else
-        ptd_scope_name_in(SESSION, id);
+    bool was_watched = note->watched;
+    note->watched = false;
     for (size_t end = 1; end <= len; end++) {
         if (end < len && name[end] != '.')
             continue;
@@ -155,6 +152,14 @@ static void note_name(struct note *note, const char *name, size_t len)
         note_file(note, module_file(module));
         Py_DECREF(module);
     }
+    /* pytest asks on behalf of a test for what is the project's or missing (importorskip); what it
+     * needs itself it imports for everybody. */
+    uint32_t id = ptd_ids_name(name, len);
+    if (note->importer == IMPORTER_PROJECT || (note->importer == IMPORTER_PYTEST && note->watched))
+        ptd_scope_name(id);
+    else
+        ptd_scope_name_in(SESSION, id);
+    note->watched = note->watched || was_watched;
 }
 
 /* `from package import item`: a submodule, or something that is none. */

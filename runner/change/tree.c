@@ -403,7 +403,7 @@ static int list_directory(struct scan *scan, const struct pending *dir)
     if (fd < 0)
         return errno ? -1 : 0;
     if (read_listing(scan, fd) != 0)
-        return -1;
+        return errno == ENOENT && !is_root ? 0 : -1; /* removed since it was opened */
     struct traits traits = collect_children(scan, fd);
     if (traits.is_environment && !is_root)
         return 0;

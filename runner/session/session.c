@@ -81,7 +81,7 @@ static _Noreturn void become(const struct ptd_command *command, const struct dis
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(127);
-    signals_restore(saved);
+    sigprocmask(SIG_SETMASK, &saved->mask, NULL);
     execve(command->program, command->argv.items, command->env.items);
     int code = errno;
     ssize_t written = write(report, &code, sizeof(code));

@@ -27,21 +27,39 @@ PIECES = [
 ]
 
 
-def make_pattern(rng: random.Random) -> str:
-    if rng.random() < 0.35:
-        body = "/".join(rng.choice(NAMES) for _ in range(rng.randint(1, 3)))
-        if rng.random() < 0.5:
-            at = rng.randrange(len(body) + 1)
-            body = body[:at] + rng.choice(PIECES) + body[at + rng.randint(0, 1) :]
-    else:
-        body = "".join(rng.choice(PIECES) for _ in range(rng.randint(1, 6)))
+def blur(rng: random.Random, name: str) -> str:
+    """A glob that matches the name, or nearly."""
+    out = []
+    for c in name:
+        plain = "\\" + c if c in "*?[\\" else c
+        other = rng.choice("ab./]-")
+        blurred = [f"[{c}{other}]", f"[{other}-{c}]", f"[!{other}]", f"[^{c}]", f"[{c}-{other}]"]
+        out.append(rng.choice([plain] * 12 + ["?", "*", "**", "\\" + c, "", *blurred]))
+    return rng.choice(["".join(out), "".join(out), "".join(out), "*", "**", name[:1] + "*"])
+
+
+def make_body(rng: random.Random, paths: list[str]) -> str:
+    if paths and rng.random() < 0.6:
+        parts = rng.choice(paths).split("/")
+        parts = parts[rng.choice([0, 0, 0, -1, -2]) :]
+        if len(parts) > 1 and rng.random() < 0.3:
+            del parts[rng.randrange(len(parts))]
+        for _ in range(rng.choice([0, 0, 1, 2])):
+            parts.insert(rng.randrange(len(parts) + 1), rng.choice(["**", "**", "*", "***"]))
+        slash = rng.choice(["/"] * 9 + ["\\/", "//"])
+        return slash.join(blur(rng, p) if rng.random() < 0.4 else p for p in parts)
+    return "".join(rng.choice(PIECES) for _ in range(rng.randint(1, 6)))
+
+
+def make_pattern(rng: random.Random, paths: list[str]) -> str:
+    body = make_body(rng, paths)
     prefix = rng.choice(["", "", "", "", "!", "!", "/", "!/", "#", "\\#", "\\!", " "])
-    suffix = rng.choice(["", "", "", "", "", "/", "/", " ", "  ", "\\ ", "\\  ", "\\", "/ ", "\t"])
+    suffix = rng.choice([""] * 8 + ["/", "/", " ", "  ", "\\ ", "\\  ", "\\", "/ ", "\t", "**"])
     return prefix + body + suffix
 
 
-def make_ignore_file(rng: random.Random) -> bytes:
-    lines = [make_pattern(rng) for _ in range(rng.randint(1, 6))]
+def make_ignore_file(rng: random.Random, paths: list[str]) -> bytes:
+    lines = [make_pattern(rng, paths) for _ in range(rng.randint(1, 6))]
     ends = [rng.choice(["\n", "\n", "\n", "\r\n", "\n\n", "\r\n\r\n", "\r\r\n"]) for _ in lines]
     if rng.random() < 0.3:
         ends[-1] = rng.choice(["", "\r"])
@@ -87,10 +105,12 @@ def round_agrees(rng: random.Random, replay: str) -> tuple[bool, int, int]:
         folders = [top, *(f for f, _, _ in os.walk(top) if f != top and "/.git" not in f)]
         files = [os.path.join(top, ".git", "info", "exclude"), os.path.join(top, ".gitignore")]
         files += [os.path.join(f, ".gitignore") for f in rng.sample(folders, len(folders) // 3)]
+        below = {f: [os.fsdecode(p) for p in all_paths(f)] for f in folders}
         for file in files:
+            folder = os.path.dirname(file)
             with open(file, "wb") as out:
-                out.write(make_ignore_file(rng))
-        paths = all_paths(top)
+                out.write(make_ignore_file(rng, below.get(folder, below[top])))
+        paths = all_paths(top)  # now with the ignore files
         git = ask(["git", "check-ignore", "--no-index", "-z", "--stdin"], top, b"\0".join(paths))
         ours = ask([replay], top)
         for path in sorted(git ^ ours):

@@ -82,6 +82,8 @@ static void two_stars(void **state)
     check("**", "a a/b", "");
     check("/**/x*/**/y", "x/y a/xx/b/y x/x/y", "y xy a/y");
     check("a/***/b", "a/b a/x/y/b", "ab");
+    check("a/?**/b", "a/xy/b", "a/x/y/b a/b");
+    check("a/**\\/b", "a/x/b a/x/y/b", "a/b");
     /* The part before the first wildcard is cut off first. */
     check("/foo**/bar", "foo/bar foobar foox/y/bar", "fobar");
 }

@@ -69,7 +69,7 @@ static int find(char **argv, int version, struct ptd_project *project, struct pt
     return status;
 }
 
-#define ARGS(...) ((char *[]){__VA_ARGS__, NULL})
+#define ARGS(...) ((char **)(const char *[]){__VA_ARGS__, NULL})
 #define NO_ARGS   ((char *[]){NULL})
 
 static struct ptd_project found_as(char **argv, int version)
