@@ -36,7 +36,11 @@ VALUES = {
     "markers": ["slow: x", "a\n  b: c", "[x", "x ; y"],
 }  # fmt: skip
 TOML_VALUES = {
-    "python_files": ['"check_*.py"', '["a_*.py", \'b b.py\']', "[\n  'x.py', # one\n  \"y.py\",\n]"],
+    "python_files": [
+        '"check_*.py"',
+        "[\"a_*.py\", 'b b.py']",
+        "[\n  'x.py', # one\n  \"y.py\",\n]",
+    ],
     "testpaths": ['["tests", "a b"]', '"tests more"', "'''\ntests\nmore'''"],
     "cache_dir": ['".cache"', "'$PROBE/x'", '"\\u0061\\tb"', '"""\\\n   joined"""'],
     "addopts": ['"-q -k x"', '["-k", "a or b"]', '["-o", "cache_dir=from list"]', '""'],
@@ -51,14 +55,18 @@ NATIVE = {
 }
 OTHER_TOML = [
     '[project]\nname = "x"\nversion = "1.0"\ndependencies = [\n  "a>=1",\n  "[tool.pytest]",\n]\n',
-    '[tool.black]\nline-length = 1_000\nexclude = \'\'\'\n/(\n    \\.git[x]\n)/\n\'\'\'\n',
+    "[tool.black]\nline-length = 1_000\nexclude = '''\n/(\n    \\.git[x]\n)/\n'''\n",
     '[[tool.mypy.overrides]]\nmodule = ["a.*"]\nx = {a = 1, "b.c" = [1, {d = 2}]}\n',
     '[a."b.c"."tool.pytest"]\nd = 1979-05-27 07:32:00Z\ne = -inf\n',
     '["tool"."black"]\n[tool . ruff . "lint"]\nselect = ["E"] # x = [\n',
     '[x]\ny = """a "quoted\\" [tool.pytest.ini_options] """"\nz = \'\'\'it\'\'\'\'\n',
 ]
-OTHER_INI = ["[metadata]\nname = x\ndescription = a\n  b\n", "[flake8]\nignore =\n    E1\n    E2\n",
-             "[tox]\nenvlist : py3\n# comment\n; comment\n", "[options] ; note\nx = [y]\n"]  # fmt: skip
+OTHER_INI = [
+    "[metadata]\nname = x\ndescription = a\n  b\n",
+    "[flake8]\nignore =\n    E1\n    E2\n",
+    "[tox]\nenvlist : py3\n# comment\n; comment\n",
+    "[options] ; note\nx = [y]\n",
+]
 BROKEN = ["[pytest\n", "no section = 1\n", "[a]\nword\n", "[pytest]\na = 1\na = 2\n", "[a]\n[a]\n"]
 
 
@@ -112,9 +120,9 @@ def toml_text(rng: random.Random, own: bool) -> str:
 
 def make_file(rng: random.Random, directory: Path) -> None:
     name = rng.choice([
-        "pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "pyproject.toml",
-        "pyproject.toml", "tox.ini", "setup.cfg", "setup.py", "setup.py", "test_a.py", "custom.toml",
-        "custom.cfg", "4",
+        "pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg",
+        "pyproject.toml", "pyproject.toml", "pyproject.toml", "setup.py", "setup.py",
+        "test_a.py", "custom.toml", "custom.cfg", "4",
     ])  # fmt: skip
     path = directory / name
     if path.exists():
@@ -150,7 +158,9 @@ def path_args(rng: random.Random, dirs: list[Path]) -> list[str]:
     args = []
     for _ in range(rng.choice([0, 0, 1, 1, 2, 3])):
         path = rng.choice(dirs)
-        name = rng.choice(["", "", "test_a.py", "test_a.py::t[a::b]", "missing", "../", "x::y", "/"])
+        name = rng.choice(
+            ["", "", "test_a.py", "test_a.py::t[a::b]", "missing", "../", "x::y", "/"]
+        )
         text = os.path.join(str(path) if rng.random() < 0.3 else os.path.relpath(path), name)
         args.append(text if name != "/" or rng.random() < 0.9 else "/")
     return args
@@ -158,9 +168,12 @@ def path_args(rng: random.Random, dirs: list[Path]) -> list[str]:
 
 def option_args(rng: random.Random, dirs: list[Path]) -> list[str]:
     some = os.path.relpath(rng.choice(dirs))
-    file = os.path.join(some, rng.choice(["custom.toml", "custom.cfg", "pytest.ini", "pyproject.toml"]))
+    file = os.path.join(
+        some, rng.choice(["custom.toml", "custom.cfg", "pytest.ini", "pyproject.toml"])
+    )
     return rng.choice([
-        [], [], [], [], ["-x"], ["-vv"], ["-k", some], ["-n", "4"], ["--cov", some], ["--cov=" + some],
+        [], [], [], [], ["-x"], ["-vv"], ["-k", some], ["-n", "4"], ["--cov", some],
+        ["--cov=" + some],
         ["--rootdir", some], ["--rootdir=$PROBE_DIR"], ["-c", file], ["--config-file=" + file],
         ["-c", "/dev/null"], ["-o", "cache_dir=over"], ["-opython_files=o_*.py"],
         ["--override-ini", "addopts=-o cache_dir=deep"], ["--deselect", some], ["-p", "no:doctest"],
@@ -199,7 +212,9 @@ def expected(args: list[str]) -> dict[str, Any]:
         "addopts": addopts,
         "python_files": config.getini("python_files"),
         "testpaths": config.getini("testpaths"),
-        "cache_dir": os.path.realpath(Cache.cache_dir_from_config(config, _ispytest=True) / "pyt-diff"),
+        "cache_dir": os.path.realpath(
+            Cache.cache_dir_from_config(config, _ispytest=True) / "pyt-diff"
+        ),
     }
 
 
@@ -225,7 +240,11 @@ def compare(driver: str, args: list[str]) -> str:
         return f"error: {mine['error']}\n  pytest: {theirs}"
     mine["cache_dir"] = os.path.realpath(mine["cache_dir"])
     mine["addopts"] = shlex.split(mine["addopts"])
-    wrong = [f"{key}: ours {mine[key]!r}, pytest's {theirs[key]!r}" for key in theirs if mine[key] != theirs[key]]
+    wrong = [
+        f"{key}: ours {mine[key]!r}, pytest's {theirs[key]!r}"
+        for key in theirs
+        if mine[key] != theirs[key]
+    ]
     return "\n  ".join(wrong) or "same"
 
 
@@ -245,14 +264,16 @@ def one_case(driver: str, seed: int, base: Path) -> str:
         os.environ["PROBE"] = "probe"
         os.environ["PROBE_DIR"] = str(rng.choice(dirs))
         os.chdir(rng.choice(dirs))
-        args = path_args(rng, dirs) + option_args(rng, dirs)
-        rng.shuffle(args) if "--" not in args and len(args) < 2 else None
+        paths = path_args(rng, dirs)
+        cut = rng.randint(0, len(paths))
+        args = paths[:cut] + option_args(rng, dirs) + paths[cut:]
         os.environ.pop("PYTEST_ADDOPTS", None)
         if rng.random() < 0.1:
             os.environ["PYTEST_ADDOPTS"] = shlex.join(option_args(rng, dirs))
         result = compare(driver, args)
         if result not in ("same", "refused"):
-            print(f"case {seed}: cwd {os.getcwd()} args {args} env {os.environ.get('PYTEST_ADDOPTS')}\n  {result}")
+            env = os.environ.get("PYTEST_ADDOPTS")
+            print(f"case {seed}: cwd {os.getcwd()} args {args} env {env}\n  {result}")
             show_tree(top)
         return result
     finally:
