@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "syntax/grammar.h"
+#include "syntax/limits.h"
 #include "syntax/tokens.h"
 
 #define NONE UINT32_MAX
@@ -444,7 +445,7 @@ static bool walk_text(const struct ptd_buf *text, TSNode root, struct ptd_drafts
 
 bool ptd_drafts_parse(const struct ptd_buf *text, struct ptd_drafts *out)
 {
-    if (text->len > INT32_MAX)
+    if (text->len > INT32_MAX || !ptd_limits_hold(text))
         return false;
     TSParser *parser = ts_parser_new();
     if (!ts_parser_set_language(parser, ptd_grammar_language()))

@@ -57,9 +57,11 @@ class FileCheck:
     def __init__(self, dump, path, rows, counts, tree):
         self.dump, self.path, self.rows, self.counts = dump, path, rows, counts
         self.problems = []
-        self.fstring_lines, self.lazy = set(), set()
+        self.fstring_lines, self.lazy, self.lambdas = set(), set(), collections.Counter()
         for node in ast.walk(tree):
-            if isinstance(node, ast.JoinedStr):
+            if isinstance(node, ast.Lambda):
+                self.lambdas[node.lineno] += 1
+            elif isinstance(node, ast.JoinedStr):
                 inner = [n.lineno for n in ast.walk(node) if isinstance(n, ast.Lambda)]
                 self.fstring_lines.update(inner)
             elif type(node).__name__ in ("TypeAlias", "TypeVar"):
@@ -67,20 +69,12 @@ class FileCheck:
                 self.lazy.add(name)
 
     def walk(self, code, owner):
-        lambdas = collections.Counter()
-        self.count_lambdas(code, lambdas)
-        self.visit_children(code, owner, True, lambdas)
+        self.visit_children(code, owner, True)
 
-    def count_lambdas(self, code, lambdas):
-        for child in children(code):
-            if child.co_name == "<lambda>":
-                lambdas[child.co_firstlineno] += 1
-            self.count_lambdas(child, lambdas)
-
-    def visit_children(self, code, owner, module_level, lambdas):
+    def visit_children(self, code, owner, module_level):
         for child in children(code):
             at = self.dump.locate(child.co_firstlineno, child.co_name)
-            own, keeps_level = self.has_block(child, module_level, lambdas)
+            own, keeps_level = self.has_block(child, module_level)
             self.counts["code objects"] += 1
             if own and self.is_block_of(at, child):
                 expected = at
@@ -90,12 +84,12 @@ class FileCheck:
             else:
                 expected = owner
                 self.check_owner(child, at, owner)
-            self.visit_children(child, expected, module_level and keeps_level, lambdas)
+            self.visit_children(child, expected, module_level and keeps_level)
 
-    def has_block(self, code, module_level, lambdas):
+    def has_block(self, code, module_level):
         """Whether a block is due, and whether classes inside are at module level like this."""
         if code.co_name == "<lambda>":
-            single = lambdas[code.co_firstlineno] == 1
+            single = self.lambdas[code.co_firstlineno] == 1
             return single and code.co_firstlineno not in self.fstring_lines, False
         if code.co_name in self.lazy and code.co_flags & CO_OPTIMIZED:
             return False, False
