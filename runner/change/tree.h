@@ -32,8 +32,8 @@ struct ptd_tree {
 };
 
 struct ptd_tree_options {
-    /* Extra file name endings to list besides those below (".txt"), NULL-terminated; may be NULL.
-     */
+    /* Extra file name endings to list besides those below (".txt"), NULL-terminated; may
+     * be NULL. */
     const char *const *endings;
     /* Paths to list whether or not the walk comes by: relative to the root, may begin with "../",
      * or absolute; NULL-terminated; may be NULL. Listed under the name given here. Missing ones are
@@ -50,13 +50,20 @@ struct ptd_tree_options {
  * `endings` and `also`.
  *
  * Left out: `.git`, `.hg`, `.svn`, `__pycache__`, `node_modules`, `.tox`, `.nox`, `.mypy_cache`,
- * `.ruff_cache`,
- * `.pytest_cache`, `*.egg-info`, directories with a pyvenv.cfg or a conda-meta, and directories
- * that git ignores (.gitignore files at every level, .git/info/exclude; core.excludesFile is not
- * read). An ignored *file* in a directory that is walked is still listed when it ends in .py or
- * .so: generated modules are ignored and imported all the same. Links to directories are followed,
- * each real directory (dev, inode) once. Unreadable directories are counted and skipped. Fails only
- * when `root` itself cannot be read.
+ * `.ruff_cache`, `.pytest_cache`, `*.egg-info`, directories with a pyvenv.cfg or a conda-meta, and
+ * directories that git ignores (.gitignore files at every level, .git/info/exclude;
+ * core.excludesFile is not read). An ignored *file* in a directory that is walked is still listed
+ * when it ends in .py or .so: generated modules are ignored and imported all the same. So are
+ * configuration files, but not files with one of `endings`.
+ *
+ * When `root` lies in a repository, the ignore files above it count up to the repository's top,
+ * unless they ignore `root` itself. A nested repository (submodule) has only rules of its own.
+ *
+ * Links to directories are followed, each real directory (dev, inode) once: under its real name if
+ * that is below `root`, else by the least link in the order of paths. A link to a directory above
+ * `root` is not followed. Only directories and git's files are ever opened, and what vanishes
+ * meanwhile is left out. Unreadable directories, and those whose path is too long to be opened,
+ * are counted and skipped. Fails only when `root` itself cannot be read.
  */
 int ptd_tree_scan(const char *root, const struct ptd_tree_options *options, struct ptd_tree *out,
                   struct ptd_err *err);

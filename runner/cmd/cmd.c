@@ -1,6 +1,5 @@
 #include "cmd/cmd.h"
 
-#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,7 +37,7 @@ static int dispatch(struct ptd_options *options, int *status, struct ptd_err *er
         return 0;
     }
     if (options->version) {
-        printf("pyt-diff %s (SQLite %s)\n", PTD_VERSION, sqlite3_libversion());
+        printf("pyt-diff %s (SQLite %s)\n", PTD_VERSION, ptd_store_sqlite_version());
         return 0;
     }
     if (options->informational || options->off)

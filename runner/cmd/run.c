@@ -17,7 +17,7 @@
 #include "session/session.h"
 
 struct run {
-    const struct ptd_options *options;
+    struct ptd_options *options; /* borrowed */
     struct ptd_workspace w;
     struct ptd_verdict verdict;
     char **scope; /* positional arguments relative to the root; owned, NULL-terminated; NULL = none */
@@ -337,7 +337,7 @@ static int open_and_decide(struct run *r, struct ptd_err *err)
     return ptd_workspace_rebuild(&r->w, err) < 0 ? -1 : decide(r, err);
 }
 
-int ptd_cmd_run(const struct ptd_options *options, int *status, struct ptd_err *err)
+int ptd_cmd_run(struct ptd_options *options, int *status, struct ptd_err *err)
 {
     struct run r = {.options = options};
     r.everything = options->mode == PTD_MODE_ALL || options->force;

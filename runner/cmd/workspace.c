@@ -22,7 +22,8 @@ void ptd_warn(const char *fmt, ...)
 
 static int use_project(struct ptd_workspace *w, struct ptd_err *err)
 {
-    if (ptd_project_find(w->options, &w->project, err) < 0)
+    if (ptd_project_find(w->options, &w->project, err) < 0 ||
+        ptd_options_apply_addopts(w->options, w->project.addopts, err) < 0)
         return -1;
     for (size_t i = 0; i < w->project.warning_count; i++)
         ptd_warn("%s", w->project.warnings[i]);
@@ -152,7 +153,7 @@ int ptd_workspace_rebuild(struct ptd_workspace *w, struct ptd_err *err)
     return open_data(w, err);
 }
 
-int ptd_workspace_open(struct ptd_workspace *w, const struct ptd_options *options,
+int ptd_workspace_open(struct ptd_workspace *w, struct ptd_options *options,
                        struct ptd_err *err)
 {
     *w = (struct ptd_workspace){.options = options};

@@ -19,7 +19,7 @@
 #include "store/store.h"
 
 struct ptd_workspace {
-    const struct ptd_options *options; /* borrowed */
+    struct ptd_options *options; /* borrowed */
     struct ptd_project project;
     struct ptd_interpreter interpreter;
     struct ptd_environment environment;
@@ -34,7 +34,7 @@ struct ptd_workspace {
 };
 
 /* Opens everything; what is wrong but can be lived with is said on stderr. */
-int ptd_workspace_open(struct ptd_workspace *w, const struct ptd_options *options,
+int ptd_workspace_open(struct ptd_workspace *w, struct ptd_options *options,
                        struct ptd_err *err);
 void ptd_workspace_close(struct ptd_workspace *w);
 /* Looks at the tree again, and reads the state of the data anew. */

@@ -74,14 +74,17 @@ static void signals_restore(const struct dispositions *saved)
     sigprocmask(SIG_SETMASK, &saved->mask, NULL);
 }
 
-/* Between fork() and execve(): only calls that are safe in a signal handler. */
-static _Noreturn void become(const struct ptd_command *command, const struct dispositions *saved,
-                             pid_t parent, int report)
+/*
+ * Between fork() and execve(): only calls that are safe in a signal handler. The dispositions are
+ * still the original ones, since only the parent goes on to change them.
+ */
+static _Noreturn void become(const struct ptd_command *command, const sigset_t *mask, pid_t parent,
+                             int report)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(127);
-    sigprocmask(SIG_SETMASK, &saved->mask, NULL);
+    sigprocmask(SIG_SETMASK, mask, NULL);
     execve(command->program, command->argv.items, command->env.items);
     int code = errno;
     ssize_t written = write(report, &code, sizeof(code));
@@ -135,7 +138,7 @@ static int run(const struct ptd_command *command, struct ptd_session_result *res
     signals_block(&saved);
     pid_t child = fork();
     if (child == 0)
-        become(command, &saved, parent, ends[1]);
+        become(command, &saved.mask, parent, ends[1]);
     int code = errno;
     close(ends[1]);
     if (child < 0) {

@@ -220,3 +220,8 @@ int ptd_store_abandon(struct ptd_store *store, char **note, struct ptd_err *err)
     ptd_store_close(store);
     return result;
 }
+
+const char *ptd_store_sqlite_version(void)
+{
+    return sqlite3_libversion();
+}

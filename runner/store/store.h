@@ -158,6 +158,9 @@ int ptd_store_each_depset(struct ptd_store *store,
                           int (*visit)(ptd_id, const void *, size_t, void *), void *arg,
                           struct ptd_err *err);
 
+/* Version of the SQLite library in use. */
+const char *ptd_store_sqlite_version(void);
+
 /* Drops what no record refers to any more (dependency sets, fingerprints, contents). */
 int ptd_store_collect_garbage(struct ptd_store *store, struct ptd_err *err);
 
