@@ -539,7 +539,7 @@ static void changes_while_scanning(void **state)
 {
     (void)state;
     struct ptd_tree tree;
-    size_t unreadable = 0, steady = 0, scans = 500;
+    size_t unreadable = 0, steady = 0, scans = 2000;
     make("project/a.py project/sub/z.py");
     pid_t child = fork();
     if (child == 0)
