@@ -62,7 +62,7 @@ enum ptd_journal_type {
      */
     PTD_J_DELTA = 6,
     /*
-     * A file that pytest collected. u32 scope id, u32 outcome (enum ptd_outcome), u32 flags
+     * A file that pytest collected. u32 scope id or PTD_J_NO_SCOPE, u32 outcome (enum ptd_outcome), u32 flags
      * (enum ptd_collect_flag), string path of the file (absolute, real), u32 count and that many
      * strings: the node ids in it, in order, before deselection.
      */

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/crc32.h"
-#include "base/map.h"
 #include "base/mem.h"
 
 /* Larger files are refused: the reader holds a journal in memory. */
@@ -143,7 +142,8 @@ static void read_collect(struct ptd_journal *j, struct ptd_reader *r)
     c.flags = ptd_reader_u32(r);
     c.path = read_string(j, r);
     size_t count = ptd_reader_u32(r);
-    if (r->bad || c.scope >= j->scope_count || (size_t)(r->end - r->pos) / 4 < count) {
+    if (r->bad || (c.scope != PTD_J_NO_SCOPE && c.scope >= j->scope_count) ||
+        (size_t)(r->end - r->pos) / 4 < count) {
         r->bad = 1;
         return;
     }
@@ -156,6 +156,19 @@ static void read_collect(struct ptd_journal *j, struct ptd_reader *r)
     }
     j->collects = ptd_xgrow(j->collects, &j->collect_cap, j->collect_count + 1, sizeof(c));
     j->collects[j->collect_count++] = c;
+}
+
+/* The latest begin of a test that has ended now; a test may run more than once. */
+static void drop_started(struct ptd_journal *j, const char *nodeid)
+{
+    size_t at = j->started_count;
+    while (at > 0 && strcmp(j->started[at - 1], nodeid) != 0)
+        at--;
+    if (at == 0)
+        return;
+    j->started_count--;
+    memmove(j->started + at - 1, j->started + at,
+            (j->started_count - (at - 1)) * sizeof(*j->started));
 }
 
 static void read_test(struct ptd_journal *j, struct ptd_reader *r)
@@ -174,6 +187,7 @@ static void read_test(struct ptd_journal *j, struct ptd_reader *r)
         return;
     j->tests = ptd_xgrow(j->tests, &j->test_cap, j->test_count + 1, sizeof(t));
     j->tests[j->test_count++] = t;
+    drop_started(j, t.nodeid);
 }
 
 static void read_start(struct ptd_journal *j, struct ptd_reader *r)
@@ -225,19 +239,6 @@ static bool read_record(struct ptd_journal *j, uint32_t type, struct ptd_reader 
     return !r->bad;
 }
 
-/* Keeps in `started` only what has no J_TEST. */
-static void drop_finished(struct ptd_journal *j)
-{
-    PTD_CLEANUP_MAP struct ptd_map done = PTD_MAP_INIT;
-    for (size_t i = 0; i < j->test_count; i++)
-        ptd_map_puts(&done, j->tests[i].nodeid, 1);
-    size_t kept = 0;
-    for (size_t i = 0; i < j->started_count; i++)
-        if (!ptd_map_get(&done, j->started[i], 0))
-            j->started[kept++] = j->started[i];
-    j->started_count = kept;
-}
-
 static int parse(struct ptd_journal *j, struct ptd_err *err)
 {
     struct ptd_reader in = ptd_reader_init(j->raw.data, j->raw.len);
@@ -248,8 +249,7 @@ static int parse(struct ptd_journal *j, struct ptd_err *err)
         const unsigned char *start = in.pos;
         uint32_t len = ptd_reader_u32(&in);
         uint32_t type = ptd_reader_u32(&in);
-        const void *payload =
-            len <= PTD_JOURNAL_MAX_PAYLOAD ? ptd_reader_bytes(&in, len) : NULL;
+        const void *payload = len <= PTD_JOURNAL_MAX_PAYLOAD ? ptd_reader_bytes(&in, len) : NULL;
         uint32_t crc = ptd_reader_u32(&in);
         struct ptd_reader r = ptd_reader_init(payload, len);
         if (!payload || in.bad || ptd_crc32(start, 8 + (size_t)len) != crc ||
@@ -258,7 +258,8 @@ static int parse(struct ptd_journal *j, struct ptd_err *err)
             break;
         }
     }
-    drop_finished(j);
+    /* Nothing points into the bytes: strings and lists are copies. */
+    ptd_buf_release(&j->raw);
     return 0;
 }
 

@@ -42,7 +42,8 @@ struct ptd_journal_scope {
 };
 
 struct ptd_journal_collect {
-    uint32_t scope, outcome, flags;
+    uint32_t scope; /* PTD_J_NO_SCOPE: nobody saw it being collected */
+    uint32_t outcome, flags;
     const char *path;
     const char **tests; /* owned array of borrowed node ids */
     size_t count;
@@ -69,12 +70,12 @@ struct ptd_journal {
     size_t collect_count, collect_cap;
     struct ptd_journal_test *tests;
     size_t test_count, test_cap;
-    const char **started; /* tests that were begun and are not in `tests`: the process died in them */
+    const char **started; /* tests that were begun and did not end: the process died in them */
     size_t started_count, started_cap;
     bool ended;      /* J_END was there */
     uint32_t status; /* of J_END */
     bool torn;       /* something unreadable follows what was read */
-    struct ptd_buf raw; /* owned: the file's bytes */
+    struct ptd_buf raw; /* owned: the file's bytes while it is read */
     char **strings;     /* owned */
     size_t string_count, string_cap;
 };

@@ -240,7 +240,10 @@ static int ingest_collect(struct process *p, const struct ptd_journal_collect *c
         ptd_buf_add(&tests, c->tests[i], strlen(c->tests[i]) + 1);
     ptd_id file, node;
     uint32_t flags = 0;
-    ptd_u32s_add(&scopes, c->scope);
+    if (c->scope == PTD_J_NO_SCOPE)
+        flags |= PTD_SCOPE_INCOMPLETE;
+    else
+        ptd_u32s_add(&scopes, c->scope);
     int failed = add_place(p, path, in->result->doctests, &file, &sets, err) < 0 ||
                  add_scope_sets(p, &scopes, &sets, &flags, err) < 0 ||
                  ptd_store_node(in->store, path, file, true, &node, err) < 0 ||
