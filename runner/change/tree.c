@@ -159,7 +159,8 @@ static const struct ptd_ignore *add_rules(struct scan *scan, const struct ptd_ig
 {
     if (text->len == 0)
         return parent;
-    scan->rules = ptd_xgrow(scan->rules, &scan->rules_cap, scan->nrules + 1, sizeof(*scan->rules));
+    scan->rules =
+        ptd_xgrow(scan->rules, &scan->rules_cap, scan->nrules + 1, sizeof(struct ptd_ignore *));
     struct ptd_ignore *rules = ptd_ignore_new(parent, base, text->data, text->len);
     scan->rules[scan->nrules++] = rules;
     return rules;
