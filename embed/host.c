@@ -133,10 +133,12 @@ static int plain_exec(int argc, char **argv)
     bool joined = code != at[1];
     char *text = NULL;
     char *options = NULL;
-    char **out = calloc((size_t)argc + 2, sizeof(*out));
-    if (!out || asprintf(&text, "%s%s", PTD_BOOT_LOAD, code) < 0 ||
+    if (asprintf(&text, "%s%s", PTD_BOOT_LOAD, code) < 0 ||
         asprintf(&options, "%.*s", joined ? (int)(code - *at) : INT_MAX, *at) < 0 ||
         setenv(PTD_ENV_TRACER, tracer, 1) < 0)
+        return fail(EXIT_OURS, "out of memory", NULL);
+    char **out = calloc((size_t)argc + 2, sizeof(*out));
+    if (!out)
         return fail(EXIT_OURS, "out of memory", NULL);
     size_t n = 0;
     for (char **arg = argv; arg < at; arg++)
@@ -145,7 +147,9 @@ static int plain_exec(int argc, char **argv)
     out[n++] = text;
     for (char **arg = at + (joined ? 1 : 2); *arg; arg++)
         out[n++] = *arg;
-    return execute(out);
+    int status = execute(out);
+    free(out);
+    return status;
 }
 
 static int usage(void)

@@ -188,6 +188,7 @@ def test_found(environment, project):
 def test_identity(environment, host, project, monkeypatch):
     needs_host(environment, host)
     monkeypatch.setenv("LD_PRELOAD", "libm.so.6")
+    monkeypatch.setenv("ASAN_OPTIONS", "verify_asan_link_order=0")  # for a driver built with it
     plain = json.loads(run(environment.python, "-c", IDENTITY, "a b", "--c").stdout)
     done = environment.drive("a b", "--c", host=host, env=dict(os.environ, PTD_FAKE_EVAL=IDENTITY))
     assert done.result == (0, 0), done.stderr
@@ -406,7 +407,8 @@ def test_killed(one, host, project, number):
 
 def test_dies_with_us(one, host, project):
     needs_host(one, host)
-    child = Child(one, host, project)
+    # Without the trap the end of the terminal's session would end it.
+    child = Child(one, host, project, before="trap '' HUP; ")
     os.kill(child.pid, signal.SIGKILL)
     os.waitpid(child.pid, 0)
     deadline = time.monotonic() + 20
