@@ -363,11 +363,11 @@ uint32_t ptd_scope_base(void)
     return stack[i].scope->id;
 }
 
-static void mark_incomplete(bool session_too)
+static void mark_open(enum ptd_scope_flag flag, bool session_too)
 {
     for (size_t i = recording ? depth : 0; i-- > 0;) {
         if (stack[i].scope->kind != PTD_SCOPE_SESSION || session_too) {
-            stack[i].scope->flags |= PTD_SCOPE_INCOMPLETE;
+            stack[i].scope->flags |= flag;
             touch(stack[i].scope);
         }
         if (is_base(stack[i].scope))
@@ -377,12 +377,12 @@ static void mark_incomplete(bool session_too)
 
 void ptd_scope_disturbed(void)
 {
-    mark_incomplete(true);
+    mark_open(PTD_SCOPE_INCOMPLETE, true);
 }
 
 void ptd_scope_opaque(void)
 {
-    mark_incomplete(false);
+    mark_open(PTD_SCOPE_OPAQUE, false);
 }
 
 /* ---- scopes ---- */

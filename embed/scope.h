@@ -69,8 +69,8 @@ void ptd_scope_name_in(uint32_t scope, uint32_t name);
 
 /* Entries may have been missed: what is open down to the innermost test, collection or session. */
 void ptd_scope_disturbed(void);
-/* The same for something that is known to be unseen, such as a child process; the session is
- * exempt: what pytest and its plugins start on their own is no part of a test. */
+/* What is open does something that is not seen, such as starting a program: PTD_SCOPE_OPAQUE. The
+ * session is exempt: what pytest and its plugins start on their own is no part of a test. */
 void ptd_scope_opaque(void);
 uint32_t ptd_scope_flags(uint32_t scope);
 

@@ -1,6 +1,5 @@
 /*
- * Child processes. What a child that is Python does is not seen, so whatever starts one is marked
- * incomplete; other programs are left alone.
+ * Child processes. What a child does is not seen, so the scopes that start one are marked opaque.
  */
 #ifndef PTD_EMBED_SCOPE_CHILDREN_H
 #define PTD_EMBED_SCOPE_CHILDREN_H

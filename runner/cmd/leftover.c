@@ -129,9 +129,18 @@ void ptd_session_dir_leave(struct ptd_session_dir *dir)
     *dir = (struct ptd_session_dir){NULL, -1};
 }
 
+struct in_scope {
+    const struct ptd_workspace *w;
+    const char *const *scope;
+};
+
 static bool is_test_file(const char *path, void *arg)
 {
-    return ptd_workspace_is_test_file(arg, path);
+    const struct in_scope *in = arg;
+    bool inside = !in->scope || !in->scope[0];
+    for (const char *const *s = in->scope; !inside && *s; s++)
+        inside = ptd_path_within(path, *s);
+    return inside && ptd_workspace_is_test_file(in->w, path);
 }
 
 static void say_problems(const struct ptd_ingest_result *r)
@@ -151,6 +160,7 @@ int ptd_session_ingest(struct ptd_workspace *w, const char *dir,
                        const struct ptd_session_facts *facts, struct ptd_ingest_result *result,
                        struct ptd_err *err)
 {
+    struct in_scope in_scope = {w, facts->scope};
     struct ptd_ingest_request request = {
         .session_dir = dir,
         .state = &w->state,
@@ -159,7 +169,7 @@ int ptd_session_ingest(struct ptd_workspace *w, const char *dir,
         .baseline = facts->baseline,
         .complete = facts->complete,
         .is_test_file = is_test_file,
-        .is_test_file_arg = w,
+        .is_test_file_arg = &in_scope,
         .ignored = facts->ignored,
         .ignored_count = facts->ignored_count,
     };

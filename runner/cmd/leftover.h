@@ -19,7 +19,8 @@ struct ptd_session_dir {
 /* What has to be known of a session to ingest it later; written as "session.txt" into its directory. */
 struct ptd_session_facts {
     bool baseline;
-    bool complete;
+    bool complete; /* looked at every file in `scope` */
+    const char *const *scope; /* paths on the command line, or NULL; borrowed, not written */
     char *commit; /* or NULL */
     const char *const *ignored; /* files that the plan leaves out; borrowed, not written */
     size_t ignored_count;

@@ -230,12 +230,18 @@ static int temporary_dir(struct ptd_session_dir *out, struct ptd_err *err)
     return -1;
 }
 
+static bool has_named_nodes(const struct run *r)
+{
+    return r->keep && r->keep[0];
+}
+
 static int run_selected(struct run *r, struct ptd_session_result *result, struct ptd_err *err)
 {
     const struct ptd_options *o = r->options;
     struct ptd_session_facts facts = {
         .baseline = o->baseline,
-        .complete = !o->narrowed && !o->path_count && !o->collect_only,
+        .complete = !o->narrowed && !o->args_file && !has_named_nodes(r) && !o->collect_only,
+        .scope = (const char *const *)r->scope,
         .commit = o->baseline ? current_commit(r->w.project.rootdir) : NULL,
     };
     struct ptd_session_dir dir;
@@ -268,11 +274,6 @@ static int run_selected(struct run *r, struct ptd_session_result *result, struct
         ingest(r, &dir, &facts);
     free(facts.commit);
     return failed ? -1 : 0;
-}
-
-static bool has_named_nodes(const struct run *r)
-{
-    return r->keep && r->keep[0];
 }
 
 /* Decides and acts; r->status and r->signal are set. */

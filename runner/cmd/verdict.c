@@ -159,7 +159,10 @@ const char *ptd_verdict_describe(size_t broken, void *arg)
         return v->description;
     case PTD_FILE_LAYOUT:
         snprintf(v->description, sizeof(v->description),
-                 "conftest.py or __init__.py files for %s changed", f->path[0] ? f->path : ".");
+                 strcmp(f->path, PTD_LAYOUT_ALL) == 0
+                     ? "it starts programs, and a file came or went"
+                     : "conftest.py or __init__.py files for %s changed",
+                 f->path[0] ? f->path : ".");
         return v->description;
     case PTD_FILE_CONFIG:
         return "pytest's configuration changed";

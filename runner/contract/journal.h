@@ -94,6 +94,9 @@ enum ptd_scope_kind {
 enum ptd_scope_flag {
     /* Recording was disturbed while the scope was open: tests that use it are not trusted. */
     PTD_SCOPE_INCOMPLETE = 1,
+    /* Another program ran on its behalf, or the process was forked: what it used was not seen. Tests that
+     * use the scope depend on every source of the project. */
+    PTD_SCOPE_OPAQUE = 2,
 };
 
 enum ptd_collect_flag {

@@ -206,8 +206,8 @@ void ptd_dep_scope_files(const struct ptd_dep_context *c, uint32_t scope, struct
         ptd_u32s_add(out, c->journal->codes[s->pairs.items[i]].file);
 }
 
-int ptd_dep_closure_items(struct ptd_dep_context *c, struct ptd_u32s *files, struct ptd_deps *out,
-                          struct ptd_err *err)
+int ptd_dep_closure_items(struct ptd_dep_context *c, const struct ptd_u32s *files,
+                          struct ptd_deps *out, uint32_t *flags, struct ptd_err *err)
 {
     PTD_CLEANUP_FREE unsigned char *seen = ptd_xcalloc(c->journal->file_count, 1);
     struct ptd_u32s todo = {0};
@@ -222,6 +222,7 @@ int ptd_dep_closure_items(struct ptd_dep_context *c, struct ptd_u32s *files, str
         if (c->files[file].at != SIZE_MAX)
             ptd_deps_add(out, c->files[file].at, 0);
         if (c->files[file].scope != PTD_J_NO_SCOPE) {
+            *flags |= c->journal->scopes[c->files[file].scope].flags;
             ptd_dep_scope_files(c, c->files[file].scope, &todo);
             result = ptd_dep_scope_items(c, c->files[file].scope, out, err);
         }
@@ -296,21 +297,45 @@ int ptd_dep_scope_set(struct ptd_dep_context *c, uint32_t scope, ptd_id *out, st
 }
 
 int ptd_dep_closure_set(struct ptd_dep_context *c, struct ptd_u32s *files, ptd_id *out,
-                        struct ptd_err *err)
+                        uint32_t *flags, struct ptd_err *err)
 {
     ptd_u32s_sort(files);
     size_t len = files->count * sizeof(uint32_t);
     size_t at = ptd_map_find(&c->closures, files->items, len);
     if (at != PTD_MAP_NONE) {
-        *out = (ptd_id)c->closures.entries[at].value;
+        *out = (ptd_id)(c->closures.entries[at].value >> 2);
+        *flags |= (uint32_t)c->closures.entries[at].value & 3;
         return 0;
     }
     struct ptd_deps items = {0};
-    int failed = ptd_dep_closure_items(c, files, &items, err) < 0 ||
+    uint32_t found = 0;
+    int failed = ptd_dep_closure_items(c, files, &items, &found, err) < 0 ||
                  ptd_dep_store_set(c, &items, out, err) < 0;
     ptd_deps_release(&items);
     if (failed)
         return -1;
-    ptd_map_put(&c->closures, files->items, len, (uint64_t)*out, NULL);
+    *flags |= found;
+    ptd_map_put(&c->closures, files->items, len, (uint64_t)*out << 2 | (found & 3), NULL);
     return 0;
+}
+
+int ptd_dep_everything_set(struct ptd_dep_context *c, ptd_id *out, struct ptd_err *err)
+{
+    struct ptd_deps items = {0};
+    const struct ptd_tree *tree = &c->state->tree;
+    size_t at;
+    int failed = ptd_state_add(c->state, PTD_FILE_LAYOUT, PTD_LAYOUT_ALL, &at, err);
+    if (!failed)
+        ptd_deps_add(&items, at, 0);
+    for (size_t i = 0; !failed && i < tree->count; i++) {
+        if (!ends_with(tree->entries[i].path, ".py"))
+            continue;
+        failed = ptd_state_add(c->state, PTD_FILE_SOURCE, tree->entries[i].path, &at, err);
+        if (!failed)
+            ptd_deps_add(&items, at, PTD_DEP_WHOLE);
+    }
+    if (!failed)
+        failed = ptd_dep_store_set(c, &items, out, err);
+    ptd_deps_release(&items);
+    return failed;
 }

@@ -39,7 +39,7 @@ struct ptd_dep_context {
     uint64_t session_start_ns;
     struct ptd_dep_file *files; /* one per file of the journal */
     ptd_id *scope_sets;         /* dependency set of each scope's own part, 0 = not made yet */
-    struct ptd_map closures;    /* sorted start files → dependency set */
+    struct ptd_map closures;    /* sorted start files → dependency set * 4 + flags */
     ptd_id *versions;           /* per position in the state: version seen by this process; 0 = the current one */
     size_t version_count;
 };
@@ -54,17 +54,20 @@ int ptd_dep_scope_items(struct ptd_dep_context *c, uint32_t scope, struct ptd_de
                         struct ptd_err *err);
 /* Adds the journal's files that the scope imported or whose code it entered. */
 void ptd_dep_scope_files(const struct ptd_dep_context *c, uint32_t scope, struct ptd_u32s *out);
-/* Everything that importing `files` entails, transitively. Sorts and uniques `files`. */
-int ptd_dep_closure_items(struct ptd_dep_context *c, struct ptd_u32s *files, struct ptd_deps *out,
-                          struct ptd_err *err);
+/* Everything that importing `files` entails, transitively; *flags gathers those of the scopes. */
+int ptd_dep_closure_items(struct ptd_dep_context *c, const struct ptd_u32s *files,
+                          struct ptd_deps *out, uint32_t *flags, struct ptd_err *err);
 
 /* The dependency set of these items; sorts them. */
 int ptd_dep_store_set(struct ptd_dep_context *c, struct ptd_deps *items, ptd_id *out,
                       struct ptd_err *err);
 /* The same for a scope's own part and for a closure, made once each. */
 int ptd_dep_scope_set(struct ptd_dep_context *c, uint32_t scope, ptd_id *out, struct ptd_err *err);
+/* Sorts and uniques `files`. */
 int ptd_dep_closure_set(struct ptd_dep_context *c, struct ptd_u32s *files, ptd_id *out,
-                        struct ptd_err *err);
+                        uint32_t *flags, struct ptd_err *err);
+/* The set of every source of the project and of which there are: for what could not be seen. */
+int ptd_dep_everything_set(struct ptd_dep_context *c, ptd_id *out, struct ptd_err *err);
 
 void ptd_u32s_add(struct ptd_u32s *list, uint32_t value);
 void ptd_u32s_sort(struct ptd_u32s *list); /* and drops repeats */

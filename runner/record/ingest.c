@@ -35,6 +35,8 @@ struct process {
     const struct ptd_journal *journal;
     struct ptd_dep_context deps;
     struct id_list session; /* sets of the session scope */
+    uint32_t session_flags;
+    ptd_id everything; /* the set of all sources, 0 = not made yet */
 };
 
 static void add_id(struct id_list *list, ptd_id id)
@@ -90,12 +92,13 @@ static int make_session_sets(struct process *p, struct ptd_err *err)
         if (ptd_dep_scope_items(&p->deps, 0, &items, err) < 0)
             goto out;
         ptd_dep_scope_files(&p->deps, 0, &files);
+        p->session_flags = p->journal->scopes[0].flags;
     }
     if (add_fact_file(p, PTD_FILE_CONFIG, "", &items, err) < 0 ||
         add_fact_file(p, PTD_FILE_OPTIONS, "", &items, err) < 0 ||
         add_fact_file(p, PTD_FILE_PACKAGES, "", &items, err) < 0 ||
         ptd_dep_store_set(&p->deps, &items, &own, err) < 0 ||
-        ptd_dep_closure_set(&p->deps, &files, &closure, err) < 0)
+        ptd_dep_closure_set(&p->deps, &files, &closure, &p->session_flags, err) < 0)
         goto out;
     add_id(&p->session, own);
     add_id(&p->session, closure);
@@ -153,7 +156,7 @@ static int add_scope_sets(struct process *p, const struct ptd_u32s *scopes, stru
     }
     ptd_id closure;
     if (result == 0)
-        result = ptd_dep_closure_set(&p->deps, &files, &closure, err);
+        result = ptd_dep_closure_set(&p->deps, &files, &closure, flags, err);
     if (result == 0)
         add_id(sets, closure);
     free(files.items);
@@ -190,8 +193,12 @@ static int put_record(struct process *p, ptd_id node, ptd_id file, uint32_t outc
     PTD_CLEANUP_BUF struct ptd_buf blob = PTD_BUF_INIT;
     add_ids(sets, &p->session);
     add_ids(sets, &p->in->controller);
-    if (p->journal->scope_count)
-        flags |= p->journal->scopes[0].flags;
+    flags |= p->session_flags;
+    if ((flags & PTD_SCOPE_OPAQUE) && !p->everything &&
+        ptd_dep_everything_set(&p->deps, &p->everything, err) < 0)
+        return -1;
+    if (flags & PTD_SCOPE_OPAQUE)
+        add_id(sets, p->everything);
     if (flags & PTD_SCOPE_INCOMPLETE) {
         ptd_id never;
         if (never_valid(p, file, &never, err) < 0)

@@ -144,5 +144,7 @@ static struct ptd_hash128 layout_hash(const struct ptd_state *state, const char 
 struct ptd_hash128 ptd_state_derived_hash(struct ptd_state *state, enum ptd_file_kind kind,
                                           const char *path)
 {
-    return kind == PTD_FILE_IMPORT ? import_hash(state, path) : layout_hash(state, path);
+    if (kind == PTD_FILE_IMPORT)
+        return import_hash(state, path);
+    return strcmp(path, PTD_LAYOUT_ALL) == 0 ? state->paths_hash : layout_hash(state, path);
 }

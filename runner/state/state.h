@@ -20,6 +20,9 @@
 #include "store/store.h"
 #include "syntax/blocks.h"
 
+/* PTD_FILE_LAYOUT of this path: the set of all paths in the tree. */
+#define PTD_LAYOUT_ALL "*"
+
 /* Content that is not in the store (only without permission to write to it): differs from every version. */
 #define PTD_VERSION_FOREIGN ((ptd_id)-2)
 
