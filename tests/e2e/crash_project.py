@@ -82,10 +82,11 @@ class Project:
 
     # -- changes
 
-    def edit(self, count):
+    def edit(self, count, constants=True):
         """New values for some cells; now and then one goes back to what it was before."""
         modules = set()
-        for cell in self.generator.sample(sorted(self.values), count):
+        cells = [cell for cell in sorted(self.values) if constants or "LEVEL" not in cell]
+        for cell in self.generator.sample(cells, count):
             before = self.history.setdefault(cell, [])
             if before and self.generator.random() < 0.2:
                 value = self.generator.choice(before)
@@ -103,6 +104,12 @@ class Project:
 
     def edit_somehow(self):
         self.edit(self.generator.choice([1, 3, 10, 40]))
+
+    def forget(self):
+        """The records were removed: earlier values and runs count for nothing."""
+        self.history.clear()
+        for path in glob.glob(os.path.join(self.log, "*")):
+            os.unlink(path)
 
     # -- the rule
 
