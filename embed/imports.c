@@ -295,13 +295,15 @@ static bool is_cacheable(PyObject *name, PyObject *fromlist, PyObject *origin)
 /* After the import, whether it succeeded or not. */
 static void after_import(PyObject *name, PyObject *globals, PyObject *fromlist, long level)
 {
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback); /* the import may have failed, and look-ups clear errors */
     /* What tells one importer from another: its file, and its package for relative names. */
     PyObject *origin = global_item(globals, level > 0 ? key_package : key_file);
     struct noted *entry = find_noted(name, fromlist, origin, level);
-    if (is_noted(entry, name, fromlist, origin, level))
+    if (is_noted(entry, name, fromlist, origin, level)) {
+        PyErr_Restore(type, value, traceback);
         return;
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
+    }
     struct note note = {importer_kind(globals), type != NULL};
     note_import(&note, name, globals, fromlist, level);
     if (is_cacheable(name, fromlist, origin) && (level == 0 || origin))

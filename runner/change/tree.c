@@ -489,6 +489,8 @@ static int compare_found(const void *left, const void *right)
 static void fill_tree(struct scan *scan, size_t walked)
 {
     struct ptd_tree *tree = scan->tree;
+    if (scan->nfound == 0)
+        return;
     struct found *a = scan->found, *a_end = a + walked;
     struct found *b = a_end, *b_end = a + scan->nfound;
     if (b < b_end)

@@ -70,6 +70,15 @@ static int write_facts(const struct ptd_workspace *w, const char *dir,
     return 0;
 }
 
+void ptd_session_facts_release(struct ptd_session_facts *facts)
+{
+    for (size_t i = 0; i < facts->ignored_count; i++)
+        free(facts->ignored[i]);
+    free(facts->ignored);
+    free(facts->commit);
+    *facts = (struct ptd_session_facts){0};
+}
+
 int ptd_session_dir_make(const struct ptd_workspace *w, const struct ptd_session_facts *facts,
                          struct ptd_session_dir *out, struct ptd_err *err)
 {
@@ -170,10 +179,16 @@ int ptd_session_ingest(struct ptd_workspace *w, const char *dir,
         .complete = facts->complete,
         .is_test_file = is_test_file,
         .is_test_file_arg = &in_scope,
-        .ignored = facts->ignored,
+        .ignored = (const char *const *)facts->ignored,
         .ignored_count = facts->ignored_count,
     };
-    if (ptd_ingest(&request, result, err) < 0) {
+    int failed = ptd_ingest(&request, result, err);
+    if (!failed && result->new_endings && facts->complete) {
+        /* Files that end like those were not looked for: once more, with them in view. */
+        ptd_ingest_result_release(result);
+        failed = ptd_workspace_reload(w, err) < 0 || ptd_ingest(&request, result, err) < 0;
+    }
+    if (failed) {
         ptd_ingest_result_release(result);
         return -1;
     }
@@ -235,7 +250,7 @@ static int ingest_one(struct ptd_workspace *w, const char *dir, struct ptd_err *
 out:
     ptd_ingest_result_release(&result);
     free(other.environment.name);
-    free(facts.commit);
+    ptd_session_facts_release(&facts);
     return failed;
 }
 

@@ -22,9 +22,11 @@ struct ptd_session_facts {
     bool complete; /* looked at every file in `scope` */
     const char *const *scope; /* paths on the command line, or NULL; borrowed, not written */
     char *commit; /* or NULL */
-    const char *const *ignored; /* files that the plan leaves out; borrowed, not written */
+    char **ignored; /* files that the plan leaves out; owned, not written */
     size_t ignored_count;
 };
+
+void ptd_session_facts_release(struct ptd_session_facts *facts);
 
 int ptd_session_dir_make(const struct ptd_workspace *w, const struct ptd_session_facts *facts,
                          struct ptd_session_dir *out, struct ptd_err *err);

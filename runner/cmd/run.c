@@ -235,6 +235,14 @@ static bool has_named_nodes(const struct run *r)
     return r->keep && r->keep[0];
 }
 
+/* The selection's strings live in a state that may be looked at anew. */
+static void copy_ignored(const struct ptd_selection *selection, struct ptd_session_facts *facts)
+{
+    facts->ignored = ptd_xcalloc(selection->ignore_count, sizeof(char *));
+    for (size_t i = 0; i < selection->ignore_count; i++)
+        facts->ignored[facts->ignored_count++] = ptd_xstrdup(selection->ignore[i]);
+}
+
 static int run_selected(struct run *r, struct ptd_session_result *result, struct ptd_err *err)
 {
     const struct ptd_options *o = r->options;
@@ -251,14 +259,12 @@ static int run_selected(struct run *r, struct ptd_session_result *result, struct
     int failed = r->w.writable ? ptd_session_dir_make(&r->w, &facts, &dir, err)
                                : temporary_dir(&dir, err);
     if (failed) {
-        free(facts.commit);
+        ptd_session_facts_release(&facts);
         return -1;
     }
     bool select = !r->everything && !r->verdict.no_data;
-    if (select) {
-        facts.ignored = r->verdict.selection.ignore;
-        facts.ignored_count = r->verdict.selection.ignore_count;
-    }
+    if (select)
+        copy_ignored(&r->verdict.selection, &facts);
     struct ptd_session_request request = {
         .interpreter = &r->w.interpreter,
         .session_dir = dir.path,
@@ -272,7 +278,7 @@ static int run_selected(struct run *r, struct ptd_session_result *result, struct
         ptd_session_dir_remove(&dir);
     else
         ingest(r, &dir, &facts);
-    free(facts.commit);
+    ptd_session_facts_release(&facts);
     return failed ? -1 : 0;
 }
 

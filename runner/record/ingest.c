@@ -470,11 +470,14 @@ static int save_habits(struct ingest *in, struct ptd_err *err)
         return 0;
     if (ptd_store_meta_get(in->store, "endings", &known, err) < 0)
         return -1;
+    size_t known_count = 0;
     for (char *p = known; p && *p;) {
         size_t n = strcspn(p, "\n");
         ptd_map_put(&in->endings, p, n, 0, NULL);
+        known_count++;
         p += n + (p[n] == '\n');
     }
+    in->result->new_endings = in->endings.count > known_count;
     PTD_CLEANUP_BUF struct ptd_buf all = PTD_BUF_INIT;
     for (size_t i = 0; i < in->endings.count; i++)
         ptd_buf_addf(&all, "%s%s", i ? "\n" : "", in->endings.entries[i].key);

@@ -428,6 +428,18 @@ def test_deep_recursion(project):
         assert j.tests[T + "test_1"][2] == 1
 
 
+def test_failing_import_without_a_file(project):
+    """What is looked up of the importer must not clear the error of the import."""
+    project.write(
+        "test_t.py",
+        "import pytest\ndef test_1():\n"
+        "    with pytest.raises(ImportError):\n"
+        "        exec('from missing_module import y', {})\n",
+    )
+    project.run()
+    assert project.done.returncode == 0, project.done.stdout
+
+
 def test_children_are_opaque(project):
     project.write(
         "test_t.py",
@@ -445,7 +457,7 @@ def test_5(): pass
     )
     j = project.run()
     assert project.done.returncode == 0, project.done.stdout
-    assert [j.tests[T + "test_%d" % n][2] for n in (1, 2, 3, 4, 5)] == [1, 0, 1, 0, 0]
+    assert [j.tests[T + "test_%d" % n][2] for n in (1, 2, 3, 4, 5)] == [2, 2, 2, 2, 0]
     assert all(not s.flags for s in j.scopes if s.kind == MODULE)
     assert len(project.journals) == 1
 
