@@ -41,7 +41,7 @@ static size_t probe(const struct ptd_map *map, const void *key, size_t len, uint
     size_t at = hash & map->mask;
     while (map->slots[at]) {
         const struct ptd_map_entry *e = &map->entries[map->slots[at] - 1];
-        if (e->hash == hash && e->len == len && memcmp(e->key, key, len) == 0)
+        if (e->hash == hash && e->len == len && (!len || memcmp(e->key, key, len) == 0))
             break;
         at = (at + 1) & map->mask;
     }
