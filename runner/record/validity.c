@@ -6,11 +6,14 @@
 #include "base/mem.h"
 #include "record/deps.h"
 
+/* In `by_fingerprint`: of a file that came to be known after the state was looked at. */
+#define FOREIGN UINT32_MAX
+
 /* The blocks of one recorded version, each with what became of it. */
 struct pair {
     struct ptd_validity *out;
     struct ptd_state *state;
-    const struct ptd_state_file *file;
+    const struct ptd_state_file *file; /* NULL: not known to the state */
     const struct ptd_blocks *old;
     unsigned char *changed; /* per block of `old`; NULL: nothing can be told, all of it changed */
     const char *everything; /* what to say then */
@@ -54,6 +57,11 @@ static unsigned char *compare_blocks(const struct ptd_blocks *old, const struct 
 static int visit_fingerprint(const struct ptd_fingerprint *fp, void *arg)
 {
     struct pair *pair = arg;
+    if (!pair->file) {
+        grow_u32(&pair->out->by_fingerprint, &pair->out->fingerprint_size, (size_t)fp->id);
+        pair->out->by_fingerprint[fp->id] = FOREIGN;
+        return 0;
+    }
     if (!pair->changed) {
         add_broken(pair, fp->id, pair->everything);
         return 0;
@@ -61,9 +69,9 @@ static int visit_fingerprint(const struct ptd_fingerprint *fp, void *arg)
     struct ptd_reader r = ptd_reader_init(fp->blocks, fp->blocks_len);
     uint32_t block = 0;
     const char *module_level = NULL;
-    while (r.pos < r.end && !r.bad) {
+    while (r.pos < r.end) {
         block += (uint32_t)ptd_reader_varint(&r);
-        if (block == PTD_DEP_WHOLE || block >= pair->old->count) {
+        if (r.bad || block == PTD_DEP_WHOLE || block >= pair->old->count) {
             add_broken(pair, fp->id, "content");
             return 0;
         }
@@ -92,12 +100,14 @@ static const char *describe_whole(const struct ptd_state_file *file, ptd_id vers
     return "changed";
 }
 
-static int compare_pair(struct ptd_state *state, struct ptd_validity *out,
-                        const struct ptd_state_file *file, ptd_id version, struct ptd_err *err)
+static int compare_pair(struct ptd_state *state, struct ptd_validity *out, ptd_id file_id,
+                        ptd_id version, struct ptd_err *err)
 {
+    const struct ptd_state_file *file = ptd_state_by_id(state, file_id);
     struct pair pair = {.out = out, .state = state, .file = file};
-    pair.everything = describe_whole(file, version);
-    if (file->kind == PTD_FILE_SOURCE && version > 0 && file->version != 0) {
+    if (file)
+        pair.everything = describe_whole(file, version);
+    if (file && file->kind == PTD_FILE_SOURCE && version > 0 && file->version != 0) {
         const struct ptd_blocks *now = ptd_state_blocks(state, file->version);
         pair.old = ptd_state_blocks(state, version);
         if (now && now->broken)
@@ -105,8 +115,8 @@ static int compare_pair(struct ptd_state *state, struct ptd_validity *out,
         if (pair.old && now && !pair.old->broken && !now->broken)
             pair.changed = compare_blocks(pair.old, now);
     }
-    int result = ptd_store_each_fingerprint(state->store, file->id, version, visit_fingerprint,
-                                            &pair, err);
+    int result =
+        ptd_store_each_fingerprint(state->store, file_id, version, visit_fingerprint, &pair, err);
     free(pair.changed);
     return result;
 }
@@ -125,7 +135,7 @@ static int visit_used(ptd_id file, ptd_id version, void *arg)
 {
     struct used_list *list = arg;
     const struct ptd_state_file *f = ptd_state_by_id(list->state, file);
-    if (!f || f->version == version)
+    if (f && f->version == version)
         return 0;
     list->items = ptd_xgrow(list->items, &list->cap, list->count + 1, sizeof(*list->items));
     list->items[list->count++] = (struct used){file, version};
@@ -137,28 +147,37 @@ static int visit_depset(ptd_id id, const void *data, size_t len, void *arg)
     struct ptd_validity *v = arg;
     struct ptd_reader r = ptd_reader_init(data, len);
     uint32_t first = 0;
-    ptd_id fingerprint = 0;
+    uint64_t fingerprint = 0;
     grow_u32(&v->by_depset, &v->depset_size, (size_t)id);
     while (r.pos < r.end && !r.bad && !first) {
-        fingerprint += (ptd_id)ptd_reader_varint(&r);
-        if (fingerprint >= 0 && (size_t)fingerprint < v->fingerprint_size)
+        fingerprint += ptd_reader_varint(&r);
+        if (fingerprint < v->fingerprint_size)
             first = v->by_fingerprint[fingerprint];
     }
-    v->by_depset[id] = first + 1;
+    v->by_depset[id] = r.bad || first == FOREIGN ? 0 : first + 1;
     return 0;
+}
+
+static int find(struct ptd_state *state, struct ptd_validity *out, struct ptd_err *err)
+{
+    struct used_list used = {.state = state};
+    int result = ptd_store_each_used_version(state->store, visit_used, &used, err);
+    for (size_t i = 0; result == 0 && i < used.count; i++)
+        result = compare_pair(state, out, used.items[i].file, used.items[i].version, err);
+    free(used.items);
+    if (result == 0)
+        result = ptd_store_each_depset(state->store, visit_depset, out, err);
+    return result;
 }
 
 int ptd_validity_find(struct ptd_state *state, struct ptd_validity *out, struct ptd_err *err)
 {
     *out = (struct ptd_validity){0};
-    struct used_list used = {.state = state};
-    int result = ptd_store_each_used_version(state->store, visit_used, &used, err);
-    for (size_t i = 0; result == 0 && i < used.count; i++)
-        result = compare_pair(state, out, ptd_state_by_id(state, used.items[i].file),
-                              used.items[i].version, err);
-    free(used.items);
-    if (result == 0)
-        result = ptd_store_each_depset(state->store, visit_depset, out, err);
+    /* Otherwise a set written meanwhile could name fingerprints that were not compared. */
+    if (ptd_store_begin_read(state->store, err) < 0)
+        return -1;
+    int result = find(state, out, err);
+    ptd_store_rollback(state->store);
     return result;
 }
 
@@ -177,6 +196,8 @@ const struct ptd_broken *ptd_validity_of(const struct ptd_validity *v, const voi
 {
     static const struct ptd_broken lost = {0, SIZE_MAX, "lost from the database"};
     struct ptd_reader r = ptd_reader_init(depsets, len);
+    if (len == 0) /* every record depends on something */
+        return &lost;
     while (r.pos < r.end && !r.bad) {
         uint64_t id = ptd_reader_varint(&r);
         if (r.bad || id >= v->depset_size || v->by_depset[id] == 0)

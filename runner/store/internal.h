@@ -9,6 +9,7 @@
 
 enum ptd_sql {
     SQL_BEGIN,
+    SQL_BEGIN_READ,
     SQL_COMMIT,
     SQL_META_GET,
     SQL_META_SET,

@@ -12,6 +12,7 @@
 
 static const char *const statement_text[PTD_SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [SQL_BEGIN_READ] = "BEGIN",
     [SQL_COMMIT] = "COMMIT",
     [SQL_META_GET] = "SELECT value FROM meta WHERE key = ?1",
     [SQL_META_SET] = "INSERT INTO meta VALUES (?1, ?2)"
@@ -113,6 +114,12 @@ int ptd_store_begin(struct ptd_store *store, struct ptd_err *err)
 {
     sqlite3_stmt *stmt = ptd_store_prepare(store, SQL_BEGIN, err);
     return stmt ? run(store, stmt, err, "cannot write") : -1;
+}
+
+int ptd_store_begin_read(struct ptd_store *store, struct ptd_err *err)
+{
+    sqlite3_stmt *stmt = ptd_store_prepare(store, SQL_BEGIN_READ, err);
+    return stmt ? run(store, stmt, err, "cannot read") : -1;
 }
 
 int ptd_store_commit(struct ptd_store *store, struct ptd_err *err)

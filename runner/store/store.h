@@ -86,6 +86,8 @@ void ptd_store_close(struct ptd_store *store);
  * aside, with an owned *note about it. */
 int ptd_store_abandon(struct ptd_store *store, char **note, struct ptd_err *err);
 int ptd_store_begin(struct ptd_store *store, struct ptd_err *err);
+/* What is read until commit or rollback is of one moment, whatever others write. */
+int ptd_store_begin_read(struct ptd_store *store, struct ptd_err *err);
 int ptd_store_commit(struct ptd_store *store, struct ptd_err *err);
 void ptd_store_rollback(struct ptd_store *store);
 
