@@ -262,7 +262,7 @@ static struct ptd_hash128 hash_paths(const struct ptd_state *state)
     for (size_t i = 0; i < tree->count; i++)
         ptd_buf_add(&all, tree->entries[i].path, strlen(tree->entries[i].path) + 1);
     for (size_t i = 0; i < state->search_path.count; i++)
-        ptd_buf_adds(&all, state->search_path.entries[i].key);
+        ptd_buf_add(&all, state->search_path.entries[i].key, state->search_path.entries[i].len + 1);
     return ptd_hash128(all.data ? all.data : "", all.len);
 }
 
@@ -332,12 +332,26 @@ void ptd_state_release(struct ptd_state *state)
     *state = (struct ptd_state){0};
 }
 
+/*
+ * What is derived from the paths is only looked at when they have changed since it was saved. Other
+ * processes may have seen newer paths than we did, so that has to be found out the next time.
+ */
+static int forget_paths(struct ptd_state *state, struct ptd_err *err)
+{
+    if (state->paths_forgotten)
+        return 0;
+    state->paths_forgotten = true;
+    return ptd_store_meta_set(state->store, "paths", "", err);
+}
+
 int ptd_state_add(struct ptd_state *state, enum ptd_file_kind kind, const char *path, size_t *out,
                   struct ptd_err *err)
 {
     size_t at = ptd_state_find(state, kind, path);
     if (at == SIZE_MAX) {
         ptd_id id;
+        if (is_derived(kind) && forget_paths(state, err) < 0)
+            return -1;
         if (ptd_store_file(state->store, kind, path, &id, err) < 0)
             return -1;
         struct ptd_state_file *f = append(state, id, kind, path);

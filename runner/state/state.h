@@ -58,6 +58,7 @@ struct ptd_state {
     uint32_t *by_id;      /* store id → position + 1 */
     size_t by_id_size;
     struct ptd_hash128 paths_hash; /* of the set of paths in the tree */
+    bool paths_forgotten;          /* the store does not take them for compared any more */
     struct ptd_map providers;      /* component of a module name → position in provider_hashes */
     struct ptd_hash128 *provider_hashes;
     size_t provider_cap;
