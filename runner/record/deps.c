@@ -79,7 +79,7 @@ static bool is_ephemeral(const struct ptd_dep_context *c, const char *relative,
     struct ptd_stat_sig now;
     if (!ptd_stat_sig_of(file->path, &now))
         return true;
-    return file->mtime_ns >= c->session_start_ns;
+    return file->mtime_ns > c->session_start_ns;
 }
 
 /* Which content the process saw: only certain when the file looked the same to it as to us. */
@@ -118,18 +118,23 @@ int ptd_dep_context_init(struct ptd_dep_context *c, struct ptd_state *state,
                                   .session_start_ns = session_start_ns};
     c->files = ptd_xcalloc(journal->file_count, sizeof(*c->files));
     c->scope_sets = ptd_xcalloc(journal->scope_count, sizeof(*c->scope_sets));
+    c->older_scope = ptd_xcalloc(journal->scope_count, sizeof(*c->older_scope));
     for (size_t i = 0; i < journal->file_count; i++)
         if (resolve_file(c, i, err) < 0)
             return -1;
     c->version_count = state->count;
     c->versions = ptd_xcalloc(c->version_count, sizeof(*c->versions));
-    for (size_t i = 0; i < journal->file_count; i++)
-        if (c->files[i].at != SIZE_MAX)
-            c->versions[c->files[i].at] = c->files[i].version;
+    for (size_t i = 0; i < journal->file_count; i++) {
+        const struct ptd_dep_file *f = &c->files[i];
+        if (f->at != SIZE_MAX && c->versions[f->at] != PTD_VERSION_UNKNOWN)
+            c->versions[f->at] = f->version;
+    }
     for (size_t i = 0; i < journal->scope_count; i++) {
         const struct ptd_journal_scope *s = &journal->scopes[i];
-        if (s->kind == PTD_SCOPE_MODULE && s->file != PTD_J_NO_FILE)
-            c->files[s->file].scope = (uint32_t)i;
+        if (s->kind != PTD_SCOPE_MODULE || s->file == PTD_J_NO_FILE)
+            continue;
+        c->older_scope[i] = c->files[s->file].scope;
+        c->files[s->file].scope = (uint32_t)i;
     }
     return 0;
 }
@@ -138,6 +143,7 @@ void ptd_dep_context_release(struct ptd_dep_context *c)
 {
     free(c->files);
     free(c->scope_sets);
+    free(c->older_scope);
     free(c->versions);
     ptd_map_release(&c->closures);
 }
@@ -148,7 +154,11 @@ static void add_code(const struct ptd_dep_context *c, uint32_t code, struct ptd_
     const struct ptd_dep_file *f = &c->files[k->file];
     if (f->at == SIZE_MAX)
         return;
-    size_t block = f->blocks ? ptd_blocks_locate(f->blocks, k->line, k->name) : 0;
+    if (!f->blocks) {
+        ptd_deps_add(out, f->at, PTD_DEP_WHOLE);
+        return;
+    }
+    size_t block = ptd_blocks_locate(f->blocks, k->line, k->name);
     ptd_deps_add(out, f->at, (uint32_t)block);
     if (block)
         ptd_deps_add(out, f->at, 0);
@@ -219,12 +229,14 @@ int ptd_dep_closure_items(struct ptd_dep_context *c, const struct ptd_u32s *file
         if (seen[file])
             continue;
         seen[file] = 1;
+        uint32_t scope = c->files[file].scope;
+        /* Of what was imported unseen, no block can be told to be without influence. */
         if (c->files[file].at != SIZE_MAX)
-            ptd_deps_add(out, c->files[file].at, 0);
-        if (c->files[file].scope != PTD_J_NO_SCOPE) {
-            *flags |= c->journal->scopes[c->files[file].scope].flags;
-            ptd_dep_scope_files(c, c->files[file].scope, &todo);
-            result = ptd_dep_scope_items(c, c->files[file].scope, out, err);
+            ptd_deps_add(out, c->files[file].at, scope == PTD_J_NO_SCOPE ? PTD_DEP_WHOLE : 0);
+        for (; scope != PTD_J_NO_SCOPE && result == 0; scope = c->older_scope[scope]) {
+            *flags |= c->journal->scopes[scope].flags;
+            ptd_dep_scope_files(c, scope, &todo);
+            result = ptd_dep_scope_items(c, scope, out, err);
         }
     }
     free(todo.items);

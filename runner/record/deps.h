@@ -29,7 +29,7 @@ struct ptd_dep_file {
     size_t at;    /* position in the state, SIZE_MAX: ephemeral, no dependency */
     ptd_id version; /* what the process saw; PTD_VERSION_UNKNOWN when that cannot be told */
     const struct ptd_blocks *blocks; /* of that version, or NULL */
-    uint32_t scope; /* its MODULE scope or PTD_J_NO_SCOPE */
+    uint32_t scope; /* its last MODULE scope or PTD_J_NO_SCOPE; `older_scope` has the one before */
 };
 
 struct ptd_dep_context {
@@ -39,6 +39,7 @@ struct ptd_dep_context {
     uint64_t session_start_ns;
     struct ptd_dep_file *files; /* one per file of the journal */
     ptd_id *scope_sets;         /* dependency set of each scope's own part, 0 = not made yet */
+    uint32_t *older_scope;      /* per scope: another MODULE scope of the same file */
     struct ptd_map closures;    /* sorted start files → dependency set * 4 + flags */
     ptd_id *versions;           /* per position in the state: version seen by this process; 0 = the current one */
     size_t version_count;

@@ -23,10 +23,10 @@ struct ingest {
     ptd_id environment, run;
     uint64_t session_start_ns;
     struct id_list controller;    /* what hooks in xdist's controller depend on: part of every record */
+    uint32_t controller_flags;
     struct ptd_map collected;     /* relative paths that got a record as files */
     struct ptd_map endings;       /* of collected files that are not Python */
-    bool all_ended;               /* every process that ran tests came to its end */
-    size_t runners;               /* such processes */
+    bool all_collected;           /* every process came to its end and looked at all files */
 };
 
 /* One process of the session while its journal is turned into records. */
@@ -81,46 +81,6 @@ static int add_fact_file(struct process *p, enum ptd_file_kind kind, const char 
     return 0;
 }
 
-/* The session scope: what its hooks entered and imported, and the facts about the whole run. */
-static int make_session_sets(struct process *p, struct ptd_err *err)
-{
-    struct ptd_deps items = {0};
-    struct ptd_u32s files = {0};
-    ptd_id own = 0, closure = 0;
-    int result = -1;
-    if (p->journal->scope_count) {
-        if (ptd_dep_scope_items(&p->deps, 0, &items, err) < 0)
-            goto out;
-        ptd_dep_scope_files(&p->deps, 0, &files);
-        p->session_flags = p->journal->scopes[0].flags;
-    }
-    if (add_fact_file(p, PTD_FILE_CONFIG, "", &items, err) < 0 ||
-        add_fact_file(p, PTD_FILE_OPTIONS, "", &items, err) < 0 ||
-        add_fact_file(p, PTD_FILE_PACKAGES, "", &items, err) < 0 ||
-        ptd_dep_store_set(&p->deps, &items, &own, err) < 0 ||
-        ptd_dep_closure_set(&p->deps, &files, &closure, &p->session_flags, err) < 0)
-        goto out;
-    add_id(&p->session, own);
-    add_id(&p->session, closure);
-    result = 0;
-out:
-    ptd_deps_release(&items);
-    free(files.items);
-    return result;
-}
-
-/* A set that is never valid: what was recorded cannot be trusted. */
-static int never_valid(struct process *p, ptd_id file, ptd_id *out, struct ptd_err *err)
-{
-    ptd_id fingerprint;
-    PTD_CLEANUP_BUF struct ptd_buf blob = PTD_BUF_INIT;
-    if (ptd_store_fingerprint(p->in->store, file, PTD_VERSION_UNKNOWN, "", 0, &fingerprint, err) <
-        0)
-        return -1;
-    ptd_buf_add_varint(&blob, (uint64_t)fingerprint);
-    return ptd_store_depset(p->in->store, blob.data, blob.len, out, err);
-}
-
 /* The scope and those that it uses, transitively, each once. */
 static void reach(const struct ptd_journal *j, uint32_t scope, struct ptd_u32s *out)
 {
@@ -137,6 +97,57 @@ static void reach(const struct ptd_journal *j, uint32_t scope, struct ptd_u32s *
             ptd_u32s_add(&todo, j->scopes[at].uses.items[i]);
     }
     free(todo.items);
+}
+
+/* What belongs to everybody: the session's own scope, and what it uses. */
+static void session_scopes(const struct ptd_journal *j, struct ptd_u32s *out)
+{
+    for (uint32_t i = 0; i < j->scope_count; i++)
+        if (j->scopes[i].kind == PTD_SCOPE_SESSION)
+            reach(j, i, out);
+    ptd_u32s_sort(out);
+}
+
+/* What the session's hooks entered and imported, and the facts about the whole run. */
+static int make_session_sets(struct process *p, struct ptd_err *err)
+{
+    struct ptd_deps items = {0};
+    struct ptd_u32s files = {0}, scopes = {0};
+    ptd_id own = 0, closure = 0;
+    int result = -1;
+    session_scopes(p->journal, &scopes);
+    for (size_t i = 0; i < scopes.count; i++) {
+        if (ptd_dep_scope_items(&p->deps, scopes.items[i], &items, err) < 0)
+            goto out;
+        ptd_dep_scope_files(&p->deps, scopes.items[i], &files);
+        p->session_flags |= p->journal->scopes[scopes.items[i]].flags;
+    }
+    if (add_fact_file(p, PTD_FILE_CONFIG, "", &items, err) < 0 ||
+        add_fact_file(p, PTD_FILE_OPTIONS, "", &items, err) < 0 ||
+        add_fact_file(p, PTD_FILE_PACKAGES, "", &items, err) < 0 ||
+        ptd_dep_store_set(&p->deps, &items, &own, err) < 0 ||
+        ptd_dep_closure_set(&p->deps, &files, &closure, &p->session_flags, err) < 0)
+        goto out;
+    add_id(&p->session, own);
+    add_id(&p->session, closure);
+    result = 0;
+out:
+    ptd_deps_release(&items);
+    free(files.items);
+    free(scopes.items);
+    return result;
+}
+
+/* A set that is never valid: what was recorded cannot be trusted. */
+static int never_valid(struct process *p, ptd_id file, ptd_id *out, struct ptd_err *err)
+{
+    ptd_id fingerprint;
+    PTD_CLEANUP_BUF struct ptd_buf blob = PTD_BUF_INIT;
+    if (ptd_store_fingerprint(p->in->store, file, PTD_VERSION_UNKNOWN, "", 0, &fingerprint, err) <
+        0)
+        return -1;
+    ptd_buf_add_varint(&blob, (uint64_t)fingerprint);
+    return ptd_store_depset(p->in->store, blob.data, blob.len, out, err);
 }
 
 /* Sets for scopes[] together with what they import; *flags gathers theirs. */
@@ -191,9 +202,15 @@ static int put_record(struct process *p, ptd_id node, ptd_id file, uint32_t outc
                       const struct ptd_buf *tests, struct ptd_err *err)
 {
     PTD_CLEANUP_BUF struct ptd_buf blob = PTD_BUF_INIT;
+    bool failure = outcome == PTD_OUTCOME_FAILED || outcome == PTD_OUTCOME_ERROR;
+    flags |= p->session_flags | p->in->controller_flags;
+    /* A failure in nobody knows which state counts until the test has passed. */
+    if (failure && (flags & PTD_SCOPE_INCOMPLETE)) {
+        flags = 0;
+        sets->count = 0;
+    }
     add_ids(sets, &p->session);
     add_ids(sets, &p->in->controller);
-    flags |= p->session_flags;
     if ((flags & PTD_SCOPE_OPAQUE) && !p->everything &&
         ptd_dep_everything_set(&p->deps, &p->everything, err) < 0)
         return -1;
@@ -223,7 +240,7 @@ static int put_record(struct process *p, ptd_id node, ptd_id file, uint32_t outc
 static void note_ending(struct ingest *in, const char *path)
 {
     const char *dot = strrchr(ptd_path_basename(path), '.');
-    if (dot && strcmp(dot, ".py") != 0)
+    if (dot && strcmp(dot, ".py") != 0 && !strchr(dot, '\n'))
         ptd_map_puts(&in->endings, dot, 0);
 }
 
@@ -250,7 +267,7 @@ static int ingest_collect(struct process *p, const struct ptd_journal_collect *c
     if (c->scope == PTD_J_NO_SCOPE)
         flags |= PTD_SCOPE_INCOMPLETE;
     else
-        ptd_u32s_add(&scopes, c->scope);
+        reach(p->journal, c->scope, &scopes);
     int failed = add_place(p, path, in->result->doctests, &file, &sets, err) < 0 ||
                  add_scope_sets(p, &scopes, &sets, &flags, err) < 0 ||
                  ptd_store_node(in->store, path, file, true, &node, err) < 0 ||
@@ -270,7 +287,7 @@ static int ingest_test(struct process *p, const struct ptd_journal_test *t, stru
     uint32_t flags = t->flags;
     reach(p->journal, t->scope, &own);
     if (t->collect != PTD_J_NO_SCOPE)
-        ptd_u32s_add(&collect, t->collect);
+        reach(p->journal, t->collect, &collect);
     int failed = add_place(p, path, in->result->doctests, &file, &sets, err) < 0 ||
                  add_scope_sets(p, &own, &sets, &flags, err) < 0 ||
                  add_scope_sets(p, &collect, &sets, &flags, err) < 0 ||
@@ -283,17 +300,19 @@ static int ingest_test(struct process *p, const struct ptd_journal_test *t, stru
     return failed ? -1 : 0;
 }
 
-/* A test that its process did not survive is a failure, whatever it depended on. */
+/* A test that its process did not survive is a failure until it has run, whatever it depended on. */
 static int ingest_unfinished(struct process *p, const char *nodeid, struct ptd_err *err)
 {
-    PTD_CLEANUP_FREE char *path = ptd_xstrndup(nodeid, strcspn(nodeid, ":"));
+    const char *colons = strstr(nodeid, "::");
+    PTD_CLEANUP_FREE char *path =
+        colons ? ptd_xstrndup(nodeid, (size_t)(colons - nodeid)) : ptd_xstrdup(nodeid);
     struct id_list sets = {0};
     ptd_id file, node;
     p->in->result->unfinished++;
-    int failed =
-        add_place(p, path, true, &file, &sets, err) < 0 ||
-        ptd_store_node(p->in->store, nodeid, file, false, &node, err) < 0 ||
-        put_record(p, node, file, PTD_OUTCOME_ERROR, 0, 0, &sets, NULL, err) < 0;
+    int failed = add_place(p, path, true, &file, &sets, err) < 0 ||
+                 ptd_store_node(p->in->store, nodeid, file, false, &node, err) < 0 ||
+                 put_record(p, node, file, PTD_OUTCOME_ERROR, 0, PTD_SCOPE_INCOMPLETE, &sets, NULL,
+                            err) < 0;
     free(sets.items);
     return failed ? -1 : 0;
 }
@@ -350,10 +369,7 @@ static int ingest_runner(struct ingest *in, const struct ptd_journal *journal, s
         result = ingest_test(&p, &journal->tests[i], err);
     for (size_t i = 0; result == 0 && i < journal->started_count; i++)
         result = ingest_unfinished(&p, journal->started[i], err);
-    bool normal = journal->ended && (journal->status <= 1 || journal->status == 5);
-    in->all_ended = in->all_ended && normal;
-    in->runners++;
-    if (result == 0 && in->request->complete && in->all_ended)
+    if (result == 0 && in->all_collected)
         result = ingest_not_collected(&p, err);
     process_end(&p);
     return result;
@@ -366,6 +382,7 @@ static int ingest_controller(struct ingest *in, const struct ptd_journal *journa
     int result = process_start(&p, in, journal, err);
     if (result == 0)
         add_ids(&in->controller, &p.session);
+    in->controller_flags |= p.session_flags;
     process_end(&p);
     return result;
 }
@@ -376,7 +393,8 @@ static bool usable(struct ingest *in, const struct ptd_journal *journal)
     const char *tracer = ptd_journal_fact_get(journal, "tracer", "none: it did not start");
     if (strncmp(tracer, "none", 4) == 0) {
         if (!in->result->tracer_problem)
-            in->result->tracer_problem = ptd_xstrdup(tracer[4] ? tracer + 6 : tracer);
+            in->result->tracer_problem =
+                ptd_xstrdup(strncmp(tracer, "none: ", 6) == 0 ? tracer + 6 : tracer);
         return false;
     }
     const char *root = ptd_journal_fact_get(journal, "rootdir", "");
@@ -387,6 +405,17 @@ static bool usable(struct ingest *in, const struct ptd_journal *journal)
     }
     if (strcmp(ptd_journal_fact_get(journal, "doctest", "0"), "1") == 0)
         in->result->doctests = true;
+    return true;
+}
+
+/* Whether the process came to its end and had nothing left to collect. */
+static bool collected_all(const struct ptd_journal *j)
+{
+    if (j->torn || !j->ended || (j->status > 1 && j->status != 5))
+        return false;
+    for (size_t i = 0; i < j->collect_count; i++)
+        if (j->collects[i].flags & PTD_COLLECT_PARTIAL)
+            return false;
     return true;
 }
 
@@ -411,7 +440,7 @@ static int read_journals(struct ingest *in, struct journals *out, struct ptd_err
         in->result->journals++;
         if (ptd_journal_read(path, j, NULL) < 0) {
             in->result->torn++;
-            in->all_ended = false;
+            in->all_collected = false;
             continue;
         }
         in->result->torn += j->torn;
@@ -446,6 +475,9 @@ static int ingest_all(struct ingest *in, const struct journals *journals, struct
         ptd_store_run_start(in->store, request->baseline, request->commit, &in->run, err) < 0 ||
         learn_search_path(in, journals, err) < 0)
         return -1;
+    for (size_t i = 0; i < journals->count; i++)
+        in->all_collected = in->all_collected && usable(in, &journals->items[i]) &&
+                            collected_all(&journals->items[i]);
     for (int controllers = 1; controllers >= 0; controllers--) {
         for (size_t i = 0; i < journals->count; i++) {
             const struct ptd_journal *j = &journals->items[i];
@@ -464,6 +496,9 @@ static int ingest_all(struct ingest *in, const struct journals *journals, struct
 static int save_habits(struct ingest *in, struct ptd_err *err)
 {
     PTD_CLEANUP_FREE char *known = NULL;
+    /* Answers that were kept are about the records as they were. */
+    if (ptd_store_meta_set(in->store, "idle", "", err) < 0)
+        return -1;
     if (in->result->doctests && ptd_store_meta_set(in->store, "doctests", "1", err) < 0)
         return -1;
     if (!in->endings.count)
@@ -484,12 +519,13 @@ static int save_habits(struct ingest *in, struct ptd_err *err)
     return ptd_store_meta_set(in->store, "endings", all.data, err);
 }
 
+/* When the session began; at the end of time when that is not known: nothing is its product then. */
 static uint64_t start_of(const char *session_dir)
 {
     PTD_CLEANUP_FREE char *plan = ptd_path_join(session_dir, PTD_PLAN_FILE);
     struct stat st;
     if (stat(plan, &st) < 0)
-        return 0;
+        return UINT64_MAX;
     return (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
 }
 
@@ -501,7 +537,7 @@ int ptd_ingest(const struct ptd_ingest_request *request, struct ptd_ingest_resul
                         .result = result,
                         .store = request->state->store,
                         .session_start_ns = start_of(request->session_dir),
-                        .all_ended = true};
+                        .all_collected = request->complete};
     struct journals journals = {0};
     int failed = read_journals(&in, &journals, err);
     if (!failed && journals.count) {
