@@ -57,17 +57,16 @@ static inline void must(int failed, const struct ptd_err *err)
 
 /* ---- the tree ---- */
 
-static inline void world_path(const struct world *world, const char *name, char path[256])
+static inline void world_path(const struct world *world, const char *name, char path[512])
 {
-    if (name[0] == '/')
-        snprintf(path, 256, "%s", name);
-    else
-        snprintf(path, 256, "%s/%s", world->root, name);
+    PTD_CLEANUP_FREE char *full = ptd_path_join(world->root, name);
+    assert_true(strlen(full) < 512);
+    memcpy(path, full, strlen(full) + 1);
 }
 
 static inline void put(struct world *world, const char *name, const char *text)
 {
-    char path[256];
+    char path[512];
     world_path(world, name, path);
     for (char *slash = path; (slash = strchr(slash + 1, '/'));) {
         *slash = '\0';
@@ -82,7 +81,7 @@ static inline void put(struct world *world, const char *name, const char *text)
 
 static inline void drop(struct world *world, const char *name)
 {
-    char path[256];
+    char path[512];
     world_path(world, name, path);
     assert_int_equal(unlink(path), 0);
 }
@@ -90,7 +89,7 @@ static inline void drop(struct world *world, const char *name)
 /* Sets the time of the last change to `seconds` from now. */
 static inline void age(struct world *world, const char *name, int seconds)
 {
-    char path[256];
+    char path[512];
     struct timeval times[2];
     world_path(world, name, path);
     gettimeofday(&times[0], NULL);
@@ -125,7 +124,7 @@ static inline void look(struct world *world)
 static inline void open_world(struct world *world, bool read_only)
 {
     struct ptd_err err = {0};
-    char cache[128], *note = NULL;
+    char cache[512], *note = NULL;
     snprintf(cache, sizeof(cache), "%s/cache", world->top);
     must(ptd_store_open(cache, read_only, &world->w.store, &note, &err), &err);
     assert_null(note);
@@ -167,7 +166,7 @@ static inline int make_world(void **state)
 static inline int remove_world(void **state)
 {
     struct world *world = *state;
-    char command[128];
+    char command[512];
     close_world(world);
     snprintf(command, sizeof(command), "rm -rf '%s'", world->top);
     int result = system(command);
@@ -187,7 +186,7 @@ static inline void write_bytes(const char *path, const struct ptd_buf *bytes, si
 
 static inline void clear_session_dir(struct world *world)
 {
-    char command[256];
+    char command[512];
     snprintf(command, sizeof(command), "rm -rf '%s' && mkdir '%s'", world->session_dir,
              world->session_dir);
     assert_int_equal(system(command), 0);
@@ -196,7 +195,7 @@ static inline void clear_session_dir(struct world *world)
 /* The plan is what says when the session began. */
 static inline void start_sessions(struct world *world)
 {
-    char path[256];
+    char path[512];
     struct ptd_buf none = PTD_BUF_INIT;
     clear_session_dir(world);
     snprintf(path, sizeof(path), "%s/%s", world->session_dir, PTD_PLAN_FILE);
@@ -227,7 +226,7 @@ static inline uint32_t file_id(struct session *s, const char *name)
     uint64_t known = ptd_map_get(&s->files, name, UINT64_MAX);
     if (known != UINT64_MAX)
         return (uint32_t)known;
-    char path[256];
+    char path[512];
     struct stat st = {0};
     world_path(s->world, name, path);
     if (stat(path, &st) < 0)
@@ -242,7 +241,7 @@ static inline uint32_t file_id(struct session *s, const char *name)
 /* Number of the line that holds `what`; 1 when there is none. */
 static inline uint32_t line_of(struct world *world, const char *name, const char *what)
 {
-    char path[256];
+    char path[512];
     PTD_CLEANUP_BUF struct ptd_buf text = PTD_BUF_INIT;
     world_path(world, name, path);
     if (ptd_buf_read_file(&text, path, 1u << 20, NULL) < 0)
@@ -336,7 +335,7 @@ static inline void module(struct session *s, const char *file, const char *words
 static inline void collect_as(struct session *s, const char *file, const char *tests,
                               uint32_t outcome, uint32_t flags, const char *words)
 {
-    char path[256];
+    char path[512];
     PTD_CLEANUP_FREE char *all = ptd_xasprintf("i:%s %s", file, words);
     PTD_CLEANUP_FREE char *label = ptd_xasprintf("collect %s", file);
     PTD_CLEANUP_FREE char *copy = ptd_xstrdup(tests);
@@ -363,7 +362,7 @@ static inline void collect(struct session *s, const char *file, const char *test
 static inline void ran_as(struct session *s, const char *file, const char *test, uint32_t outcome,
                           const char *words)
 {
-    char path[256];
+    char path[512];
     PTD_CLEANUP_FREE char *nodeid = ptd_xasprintf("%s::%s", file, test);
     PTD_CLEANUP_FREE char *all = ptd_xasprintf("c:%s:%s i:%s %s", file, test, file, words);
     jb_begin_test(&s->jb, nodeid);
@@ -391,7 +390,7 @@ static inline void release_session(struct session *s)
 /* Writes the first `len` bytes of the journal (SIZE_MAX: all). */
 static inline void save_cut(struct session *s, size_t len)
 {
-    char path[256];
+    char path[512];
     snprintf(path, sizeof(path), "%s/%d-0" PTD_JOURNAL_SUFFIX, s->world->session_dir, s->number);
     write_bytes(path, &s->jb.out, len < s->jb.out.len ? len : s->jb.out.len);
     release_session(s);

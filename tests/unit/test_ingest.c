@@ -803,7 +803,7 @@ static void collected_by_nobody(void **state)
 {
     struct world *world = *state;
     struct session s;
-    char path[256];
+    char path[512];
     make_project(world);
     open_world(world, false);
     begin(world, &s);
@@ -877,7 +877,7 @@ static void any_cut_can_be_ingested(void **state)
         if (last)
             break;
         close_world(world);
-        char command[256];
+        char command[512];
         snprintf(command, sizeof(command), "rm -rf '%s/cache'", world->top);
         assert_int_equal(system(command), 0);
         open_world(world, false);
@@ -951,7 +951,7 @@ static void made_by_the_session(void **state)
 static void outside_the_walk(void **state)
 {
     struct world *world = *state;
-    char outside[256];
+    char outside[512];
     make_project(world);
     snprintf(outside, sizeof(outside), "%s/outside.py", world->top);
     put(world, outside, "x = 1\n");
@@ -969,7 +969,7 @@ static void without_a_plan(void **state)
 {
     struct world *world = *state;
     struct session s;
-    char plan[256], outside[256];
+    char plan[512], outside[512];
     make_project(world);
     snprintf(outside, sizeof(outside), "%s/outside.py", world->top);
     put(world, outside, "x = 1\n");
