@@ -159,13 +159,14 @@ class Measurement:
         }
         self.log.append(row)
         print(
-            "  %-9s changed %4d, executed %4d, missed %d%s"
+            "  %-9s changed %4d, executed %4d, missed %d%s%s"
             % (
                 selector.name,
                 len(changed),
                 executed,
                 len(missed),
                 ", outcome unlike plain %d" % len(wrong) if wrong else "",
+                ", exit %d, plain %d" % (run.status, status) if status > 1 else "",
             ),
             flush=True,
         )

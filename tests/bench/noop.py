@@ -8,6 +8,7 @@ memory of the engine in that run and in a dry run after changes.
 import argparse
 import os
 import random
+import resource
 import shutil
 import statistics
 import subprocess
@@ -169,6 +170,8 @@ def measure(options, python, folder):
     dry = repeat(ours + ["--dry-run"], root, 3)
     rows.append(["pyt-diff --dry-run, 20 changes"] + ["%.1f" % value for value in dry[:3]])
     runs.print_table(["", "CPU ms", "wall ms", "peak MB"], rows)
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print("peaks below %.0f MB, that of the measuring process, cannot be told" % own)
     print("last line of the dry run: %s" % (dry[3].strip().splitlines() or [""])[-1])
     if ratio is not None:
         print("CPU against the floor: %.2f" % ratio)
