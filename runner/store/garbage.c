@@ -7,38 +7,46 @@
 #include "store/store.h"
 
 struct marks {
-    unsigned char *bits;
-    size_t size; /* in ids */
+    unsigned char *bits; /* owned */
+    uint64_t size;       /* ids are below it */
 };
 
-static void mark(struct marks *marks, ptd_id id)
+/* Room for the ids of a table; `greatest` asks for the greatest of them. */
+static int make_marks(struct ptd_store *store, const char *greatest, struct marks *marks,
+                      struct ptd_err *err)
 {
-    if (id < 0)
-        return;
-    size_t at = (size_t)id;
-    if (at >= marks->size) {
-        size_t old = (marks->size + 7) / 8;
-        size_t size = (at + 1) * 2;
-        marks->bits = ptd_xrealloc(marks->bits, (size + 7) / 8);
-        for (size_t i = old; i < (size + 7) / 8; i++)
-            marks->bits[i] = 0;
-        marks->size = size;
-    }
-    marks->bits[at / 8] |= (unsigned char)(1u << (at % 8));
+    sqlite3_stmt *stmt = NULL;
+    int rc = sqlite3_prepare_v2(store->db, greatest, -1, &stmt, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(stmt);
+    if (rc == SQLITE_ROW)
+        marks->size = (uint64_t)sqlite3_column_int64(stmt, 0) + 1;
+    sqlite3_finalize(stmt);
+    if (rc != SQLITE_ROW)
+        return ptd_store_fail(store, err, "cannot read");
+    marks->bits = ptd_xcalloc(marks->size / 8 + 1, 1);
+    return 0;
+}
+
+/* Numbers beyond the table come from damage. */
+static void mark(struct marks *marks, uint64_t id)
+{
+    if (id < marks->size)
+        marks->bits[id / 8] |= (unsigned char)(1u << (id % 8));
 }
 
 static bool marked(const struct marks *marks, ptd_id id)
 {
-    size_t at = (size_t)id;
+    uint64_t at = (uint64_t)id;
     return at < marks->size && (marks->bits[at / 8] >> (at % 8) & 1);
 }
 
 static void mark_all(struct marks *marks, const void *data, size_t len, bool deltas)
 {
     struct ptd_reader r = ptd_reader_init(data, len);
-    ptd_id id = 0;
+    uint64_t id = 0;
     while (r.pos < r.end && !r.bad) {
-        ptd_id value = (ptd_id)ptd_reader_varint(&r);
+        uint64_t value = ptd_reader_varint(&r);
         id = deltas ? id + value : value;
         mark(marks, id);
     }
@@ -93,7 +101,9 @@ int ptd_store_collect_garbage(struct ptd_store *store, struct ptd_err *err)
 {
     struct marks depsets = {0}, fingerprints = {0};
     int result = -1;
-    if (mark_from(store, "SELECT id, depsets FROM record", &depsets, false, NULL, err) == 0 &&
+    if (make_marks(store, "SELECT ifnull(max(id), 0) FROM depset", &depsets, err) == 0 &&
+        make_marks(store, "SELECT ifnull(max(id), 0) FROM fingerprint", &fingerprints, err) == 0 &&
+        mark_from(store, "SELECT id, depsets FROM record", &depsets, false, NULL, err) == 0 &&
         mark_from(store, "SELECT id, fingerprints FROM depset", &fingerprints, true, &depsets,
                   err) == 0 &&
         delete_unmarked(store, "SELECT id FROM depset", "DELETE FROM depset WHERE id = ?1",

@@ -22,6 +22,8 @@
 static int make_directories(const char *dir, struct ptd_err *err)
 {
     PTD_CLEANUP_FREE char *path = ptd_xstrdup(dir);
+    if (!*path)
+        return 0;
     for (char *p = path + 1;; p++) {
         if (*p != '/' && *p != '\0')
             continue;
@@ -52,13 +54,18 @@ static int execute(struct ptd_store *store, const char *sql, struct ptd_err *err
     return 0;
 }
 
-static int64_t pragma(struct ptd_store *store, const char *sql)
+/* One number; -1 when it cannot be read: then *code has the first reason. */
+static int64_t ask(struct ptd_store *store, const char *sql, int *code)
 {
     sqlite3_stmt *stmt = NULL;
     int64_t value = -1;
-    if (sqlite3_prepare_v2(store->db, sql, -1, &stmt, NULL) == SQLITE_OK &&
-        sqlite3_step(stmt) == SQLITE_ROW)
+    int rc = sqlite3_prepare_v2(store->db, sql, -1, &stmt, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(stmt);
+    if (rc == SQLITE_ROW)
         value = sqlite3_column_int64(stmt, 0);
+    else if (*code == SQLITE_OK)
+        *code = rc & 0xff;
     sqlite3_finalize(stmt);
     return value;
 }
@@ -68,7 +75,8 @@ static int make_schema(struct ptd_store *store, struct ptd_err *err)
     /* Two processes may find the new file at the same time: the second sees the version under the lock. */
     if (execute(store, "BEGIN IMMEDIATE", err, "cannot write") < 0)
         return -1;
-    if (pragma(store, "PRAGMA user_version") == 0) {
+    int code = SQLITE_OK;
+    if (ask(store, "PRAGMA user_version", &code) == 0) {
         char stamp[128];
         snprintf(stamp, sizeof(stamp), "PRAGMA application_id = %d; PRAGMA user_version = %d",
                  APPLICATION_ID, PTD_SCHEMA_VERSION);
@@ -83,18 +91,13 @@ static int make_schema(struct ptd_store *store, struct ptd_err *err)
 
 enum verdict { GOOD, NEW, BAD };
 
-/* Whether the open file is ours and sound as far as a look at its first pages tells. */
-static enum verdict examine(struct ptd_store *store, const char **why)
+/* What the file says of itself. */
+static enum verdict judge(struct ptd_store *store, const char **why, int *code)
 {
-    int64_t version = pragma(store, "PRAGMA user_version");
-    int code = sqlite3_errcode(store->db) & 0xff;
-    if (version < 0) {
-        *why = code == SQLITE_BUSY ? NULL : "is corrupt";
-        return BAD;
-    }
-    if (version == 0 && pragma(store, "SELECT count(*) FROM sqlite_master") == 0)
+    int64_t version = ask(store, "PRAGMA user_version", code);
+    if (version == 0 && ask(store, "SELECT count(*) FROM sqlite_master", code) == 0)
         return NEW;
-    if (pragma(store, "PRAGMA application_id") != APPLICATION_ID) {
+    if (ask(store, "PRAGMA application_id", code) != APPLICATION_ID) {
         *why = "is not a database of pyt-diff";
         return BAD;
     }
@@ -103,13 +106,29 @@ static enum verdict examine(struct ptd_store *store, const char **why)
                                             : "was made by an older pyt-diff";
         return BAD;
     }
-    if (pragma(store, "SELECT count(*) FROM sqlite_master WHERE type = 'table'"
-                      " AND name IN ('meta','environment','version','file','fingerprint',"
-                      "'used_version','depset','node','run','record')") != 10) {
+    if (ask(store,
+            "SELECT count(*) FROM sqlite_master WHERE type = 'table'"
+            " AND name IN ('meta','environment','version','file','fingerprint',"
+            "'used_version','depset','node','run','record')",
+            code) != 10) {
         *why = "is corrupt";
         return BAD;
     }
     return GOOD;
+}
+
+/*
+ * Whether the open file is ours and sound as far as a look at its first pages tells. BAD with *why
+ * NULL: it could not be read (busy, denied), which says nothing about it.
+ */
+static enum verdict examine(struct ptd_store *store, const char **why)
+{
+    int code = SQLITE_OK;
+    enum verdict verdict = judge(store, why, &code);
+    if (code == SQLITE_OK)
+        return verdict;
+    *why = code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? "is corrupt" : NULL;
+    return BAD;
 }
 
 static int open_file(struct ptd_store *store, struct ptd_err *err)
@@ -163,6 +182,10 @@ static int open_checked(struct ptd_store *store, char **note, struct ptd_err *er
         return ptd_store_fail(store, err, "cannot read");
     if (verdict == BAD && store->read_only)
         return ptd_err_set(err, PTD_E_STORE, "%s %s", store->path, why);
+    if (verdict == NEW && store->read_only) {
+        errno = ENOENT; /* another process is about to make the tables */
+        return ptd_err_sys(err, PTD_E_STORE, "%s is empty", store->path);
+    }
     if (verdict == BAD) {
         shut(store);
         if (move_aside(store, why, note, err) < 0 || open_file(store, err) < 0)

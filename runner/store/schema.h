@@ -12,7 +12,7 @@
     "  id INTEGER PRIMARY KEY,"                                                                    \
     "  name TEXT NOT NULL UNIQUE);"                                                                \
     "CREATE TABLE version ("                                                                       \
-    "  id INTEGER PRIMARY KEY,"                                                                    \
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT,"                                                      \
     "  hash BLOB NOT NULL UNIQUE,"                                                                 \
     "  blocks BLOB);"                                                                              \
     "CREATE TABLE file ("                                                                          \
