@@ -161,21 +161,21 @@ def _fixture_file(fixturedef):
     return getattr(code, "co_filename", None)
 
 
-@_hook(hookwrapper=True, tryfirst=True)
-def pytest_fixture_setup(fixturedef, request):
-    if fixturedef.scope == "function":
-        yield
-        return
-    label = "%s[%s]" % (fixturedef.argname, fixturedef.scope)
-    scope = fixturedef._pytdiff_scope = _c.fixture_new(label, _fixture_file(fixturedef))
-    _c.push(scope, ())
-    # Its own fixtures were set up before it, on behalf of the test: it depends on them as well.
-    for name in fixturedef.argnames:
-        used = getattr(request._get_active_fixturedef(name), "_pytdiff_scope", None)
-        if used is not None:
-            _c.use(used)
-    yield
-    _c.pop(scope)
+_CACHED, _UNSURE, _SET_UP = range(3)
+
+
+def _what_execute_does(fixturedef, request):
+    """Whether a fixture hands out what it has, or is set up (again)."""
+    cached = fixturedef.cached_result
+    if cached is None:
+        return _SET_UP
+    key = fixturedef.cache_key(request)
+    if key is cached[1]:
+        return _CACHED
+    try:
+        return _UNSURE if key == cached[1] else _SET_UP  # versions of pytest differ about equal keys
+    except Exception:
+        return _UNSURE
 
 
 def _watch_fixtures():
@@ -183,18 +183,49 @@ def _watch_fixtures():
 
     execute, finish = FixtureDef.execute, FixtureDef.finish
 
-    def watched_execute(self, *args, **kwargs):
-        __tracebackhide__ = True
+    def set_up(self, request):
+        label = "%s[%s]" % (self.argname, self.scope)
+        old, self._pytdiff_finish = self._pytdiff_finish, self._pytdiff_scope
+        scope = self._pytdiff_scope = _c.fixture_new(label, _fixture_file(self))
+        _c.push(scope, ())
         try:
-            return execute(self, *args, **kwargs)
+            return execute(self, request)
         finally:
-            scope = getattr(self, "_pytdiff_scope", None)
-            if scope is not None:
-                _c.use(scope)
+            _c.pop(scope)
+            self._pytdiff_finish = old
+
+    def hand_out(self, request, what):
+        __tracebackhide__ = True
+        if what == _SET_UP:
+            return set_up(self, request)
+        if what == _CACHED:
+            return execute(self, request)
+        scope = self._pytdiff_scope
+        _c.push(scope, ())
+        try:
+            return execute(self, request)
+        finally:
+            _c.pop(scope)
+
+    def watched_execute(self, request):
+        __tracebackhide__ = True
+        narrow = self._pytdiff_narrow
+        if narrow is None:
+            narrow = self._pytdiff_narrow = self.scope == "function"
+        if narrow:
+            return execute(self, request)
+        try:
+            return hand_out(self, request, _what_execute_does(self, request))
+        finally:
+            if self._pytdiff_scope is not None:
+                _c.use(self._pytdiff_scope)
 
     def watched_finish(self, *args, **kwargs):
         __tracebackhide__ = True
-        scope = getattr(self, "_pytdiff_scope", None)
+        # While it is set up again, it is the instance before that is finished.
+        scope = self._pytdiff_finish
+        if scope is None:
+            scope = self._pytdiff_scope
         if scope is None:
             return finish(self, *args, **kwargs)
         _c.push(scope, ())
@@ -203,7 +234,7 @@ def _watch_fixtures():
         finally:
             _c.pop(scope)
 
-    FixtureDef._pytdiff_scope = None
+    FixtureDef._pytdiff_scope = FixtureDef._pytdiff_finish = FixtureDef._pytdiff_narrow = None
     FixtureDef.execute = watched_execute
     FixtureDef.finish = watched_finish
 
@@ -504,7 +535,6 @@ def main():
 _ONLY_RECORDING = (
     "pytest_runtest_protocol",
     "pytest_runtest_logreport",
-    "pytest_fixture_setup",
     "pytest_make_collect_report",
 )
 
