@@ -1,19 +1,25 @@
 #include "base/crc32.h"
 
-/* Four bits at a time: the table fits in a cache line and needs no set-up at run time. */
-static const uint32_t nibble[16] = {
-    0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
-    0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
-};
+/* One byte at a time; the table is written by the first caller, and always with the same numbers. */
+static uint32_t table[256];
+
+static void fill_table(void)
+{
+    for (uint32_t i = 0; i < 256; i++) {
+        uint32_t value = i;
+        for (int bit = 0; bit < 8; bit++)
+            value = value & 1 ? value >> 1 ^ 0xedb88320u : value >> 1;
+        table[i] = value;
+    }
+}
 
 uint32_t ptd_crc32(const void *data, size_t len)
 {
     const unsigned char *p = data;
     uint32_t crc = 0xffffffff;
-    for (size_t i = 0; i < len; i++) {
-        crc ^= p[i];
-        crc = (crc >> 4) ^ nibble[crc & 15];
-        crc = (crc >> 4) ^ nibble[crc & 15];
-    }
+    if (!table[255])
+        fill_table();
+    for (size_t i = 0; i < len; i++)
+        crc = crc >> 8 ^ table[(crc ^ p[i]) & 255];
     return crc ^ 0xffffffff;
 }

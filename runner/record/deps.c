@@ -9,6 +9,8 @@
 
 void ptd_u32s_add(struct ptd_u32s *list, uint32_t value)
 {
+    if (list->count && list->items[list->count - 1] == value)
+        return; /* nobody wants repeats, and most come in a row */
     list->items = ptd_xgrow(list->items, &list->cap, list->count + 1, sizeof(uint32_t));
     list->items[list->count++] = value;
 }
@@ -33,8 +35,11 @@ void ptd_u32s_sort(struct ptd_u32s *list)
 
 void ptd_deps_add(struct ptd_deps *deps, size_t file, uint32_t block)
 {
+    ptd_dep item = (ptd_dep)file << 32 | block;
+    if (deps->count && deps->items[deps->count - 1] == item)
+        return;
     deps->items = ptd_xgrow(deps->items, &deps->cap, deps->count + 1, sizeof(ptd_dep));
-    deps->items[deps->count++] = (ptd_dep)file << 32 | block;
+    deps->items[deps->count++] = item;
 }
 
 void ptd_deps_release(struct ptd_deps *deps)
@@ -117,6 +122,7 @@ int ptd_dep_context_init(struct ptd_dep_context *c, struct ptd_state *state,
                                   .root = state->root,
                                   .session_start_ns = session_start_ns};
     c->files = ptd_xcalloc(journal->file_count, sizeof(*c->files));
+    c->code_blocks = ptd_xcalloc(journal->code_count, sizeof(*c->code_blocks));
     c->scope_sets = ptd_xcalloc(journal->scope_count, sizeof(*c->scope_sets));
     c->older_scope = ptd_xcalloc(journal->scope_count, sizeof(*c->older_scope));
     for (size_t i = 0; i < journal->file_count; i++)
@@ -143,6 +149,7 @@ void ptd_dep_context_release(struct ptd_dep_context *c)
 {
     free(c->files);
     free(c->scope_sets);
+    free(c->code_blocks);
     free(c->older_scope);
     free(c->versions);
     ptd_map_release(&c->closures);
@@ -158,10 +165,9 @@ static void add_code(const struct ptd_dep_context *c, uint32_t code, struct ptd_
         ptd_deps_add(out, f->at, PTD_DEP_WHOLE);
         return;
     }
-    size_t block = ptd_blocks_locate(f->blocks, k->line, k->name);
-    ptd_deps_add(out, f->at, (uint32_t)block);
-    if (block)
-        ptd_deps_add(out, f->at, 0);
+    if (!c->code_blocks[code])
+        c->code_blocks[code] = (uint32_t)ptd_blocks_locate(f->blocks, k->line, k->name) + 1;
+    ptd_deps_add(out, f->at, c->code_blocks[code] - 1);
 }
 
 static int add_provider(struct ptd_dep_context *c, const char *name, size_t len,

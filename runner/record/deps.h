@@ -40,6 +40,7 @@ struct ptd_dep_context {
     struct ptd_dep_file *files; /* one per file of the journal */
     ptd_id *scope_sets;         /* dependency set of each scope's own part, 0 = not made yet */
     uint32_t *older_scope;      /* per scope: another MODULE scope of the same file */
+    uint32_t *code_blocks;      /* block of each code object + 1, 0 = not looked up yet */
     struct ptd_map closures;    /* sorted start files → dependency set * 4 + flags */
     ptd_id *versions;           /* per position in the state: version seen by this process; 0 = the current one */
     size_t version_count;

@@ -37,6 +37,12 @@ struct process {
     struct id_list session; /* sets of the session scope */
     uint32_t session_flags;
     ptd_id everything; /* the set of all sources, 0 = not made yet */
+    /* What the last test's file contributed: tests come file by file. */
+    uint32_t collect;
+    char *collect_path; /* owned; NULL: nothing yet */
+    ptd_id collect_file;
+    struct id_list collect_sets;
+    uint32_t collect_flags;
 };
 
 static void add_id(struct id_list *list, ptd_id id)
@@ -277,25 +283,44 @@ static int ingest_collect(struct process *p, const struct ptd_journal_collect *c
     return failed ? -1 : 0;
 }
 
+/* Makes p->collect_sets and p->collect_flags those of this file and its collection. */
+static int use_collection(struct process *p, const char *path, uint32_t scope, struct ptd_err *err)
+{
+    if (p->collect_path && p->collect == scope && strcmp(p->collect_path, path) == 0)
+        return 0;
+    struct ptd_u32s collect = {0};
+    free(p->collect_path);
+    p->collect_path = ptd_xstrdup(path);
+    p->collect = scope;
+    p->collect_sets.count = 0;
+    p->collect_flags = 0;
+    if (scope != PTD_J_NO_SCOPE)
+        reach(p->journal, scope, &collect);
+    int failed =
+        add_place(p, path, p->in->result->doctests, &p->collect_file, &p->collect_sets, err) < 0 ||
+        add_scope_sets(p, &collect, &p->collect_sets, &p->collect_flags, err) < 0;
+    free(collect.items);
+    return failed ? -1 : 0;
+}
+
 static int ingest_test(struct process *p, const struct ptd_journal_test *t, struct ptd_err *err)
 {
     struct ingest *in = p->in;
     PTD_CLEANUP_FREE char *path = relative_path(in, t->path);
+    if (use_collection(p, path, t->collect, err) < 0)
+        return -1;
     struct id_list sets = {0};
-    struct ptd_u32s own = {0}, collect = {0};
-    ptd_id file, node;
-    uint32_t flags = t->flags;
+    struct ptd_u32s own = {0};
+    ptd_id node;
+    uint32_t flags = t->flags | p->collect_flags;
     reach(p->journal, t->scope, &own);
-    if (t->collect != PTD_J_NO_SCOPE)
-        reach(p->journal, t->collect, &collect);
-    int failed = add_place(p, path, in->result->doctests, &file, &sets, err) < 0 ||
-                 add_scope_sets(p, &own, &sets, &flags, err) < 0 ||
-                 add_scope_sets(p, &collect, &sets, &flags, err) < 0 ||
-                 ptd_store_node(in->store, t->nodeid, file, false, &node, err) < 0 ||
-                 put_record(p, node, file, t->outcome, t->duration_us, flags, &sets, NULL, err) < 0;
+    add_ids(&sets, &p->collect_sets);
+    int failed = add_scope_sets(p, &own, &sets, &flags, err) < 0 ||
+                 ptd_store_node(in->store, t->nodeid, p->collect_file, false, &node, err) < 0 ||
+                 put_record(p, node, p->collect_file, t->outcome, t->duration_us, flags, &sets,
+                            NULL, err) < 0;
     free(sets.items);
     free(own.items);
-    free(collect.items);
     in->result->tests += failed ? 0 : 1;
     return failed ? -1 : 0;
 }
@@ -357,6 +382,8 @@ static void process_end(struct process *p)
 {
     ptd_dep_context_release(&p->deps);
     free(p->session.items);
+    free(p->collect_sets.items);
+    free(p->collect_path);
 }
 
 static int ingest_runner(struct ingest *in, const struct ptd_journal *journal, struct ptd_err *err)
@@ -544,6 +571,7 @@ int ptd_ingest(const struct ptd_ingest_request *request, struct ptd_ingest_resul
         failed = ptd_store_begin(in.store, err);
         if (!failed) {
             failed = ingest_all(&in, &journals, err) < 0 || save_habits(&in, err) < 0 ||
+                     ptd_store_prune(in.store, in.environment, err) < 0 ||
                      ptd_store_commit(in.store, err) < 0;
             if (failed)
                 ptd_store_rollback(in.store);

@@ -50,10 +50,10 @@ static const char *const statement_text[PTD_SQL_COUNT] = {
                        " ON CONFLICT (environment_id, node_id, depsets) DO UPDATE SET"
                        " run_id = excluded.run_id, outcome = excluded.outcome,"
                        " duration_us = excluded.duration_us, tests = excluded.tests",
-    [SQL_RECORD_PRUNE] = "DELETE FROM record WHERE environment_id = ?1 AND node_id = ?2"
-                         " AND baseline = 0 AND id NOT IN (SELECT id FROM record"
-                         " WHERE environment_id = ?1 AND node_id = ?2"
-                         " ORDER BY run_id DESC, id DESC LIMIT ?3)",
+    [SQL_RECORD_PRUNE] = "DELETE FROM record WHERE baseline = 0 AND id IN (SELECT id FROM"
+                         " (SELECT id, row_number() OVER (PARTITION BY node_id"
+                         " ORDER BY run_id DESC, id DESC) AS place FROM record"
+                         " WHERE environment_id = ?1) WHERE place > ?2)",
     [SQL_RECORD_EACH] = "SELECT id, node_id, outcome, duration_us, run_id, baseline, depsets, tests"
                         " FROM record WHERE environment_id = ?1"
                         " ORDER BY node_id, run_id DESC, id DESC",
@@ -409,8 +409,7 @@ int ptd_store_record(struct ptd_store *store, ptd_id environment, const struct p
                      struct ptd_err *err)
 {
     sqlite3_stmt *put = ptd_store_prepare(store, SQL_RECORD_PUT, err);
-    sqlite3_stmt *prune = ptd_store_prepare(store, SQL_RECORD_PRUNE, err);
-    if (!put || !prune)
+    if (!put)
         return -1;
     sqlite3_bind_int64(put, 1, environment);
     sqlite3_bind_int64(put, 2, record->node);
@@ -423,11 +422,16 @@ int ptd_store_record(struct ptd_store *store, ptd_id environment, const struct p
         sqlite3_bind_blob64(put, 7, record->tests, record->tests_len, SQLITE_STATIC);
     else
         sqlite3_bind_null(put, 7);
-    if (run(store, put, err, "cannot write") < 0)
+    return run(store, put, err, "cannot write");
+}
+
+int ptd_store_prune(struct ptd_store *store, ptd_id environment, struct ptd_err *err)
+{
+    sqlite3_stmt *prune = ptd_store_prepare(store, SQL_RECORD_PRUNE, err);
+    if (!prune)
         return -1;
     sqlite3_bind_int64(prune, 1, environment);
-    sqlite3_bind_int64(prune, 2, record->node);
-    sqlite3_bind_int(prune, 3, PTD_RECORDS_KEPT);
+    sqlite3_bind_int(prune, 2, PTD_RECORDS_KEPT);
     return run(store, prune, err, "cannot write");
 }
 

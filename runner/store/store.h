@@ -128,10 +128,11 @@ int ptd_store_node(struct ptd_store *store, const char *name, ptd_id file, bool 
 int ptd_store_run_start(struct ptd_store *store, bool baseline, const char *commit, ptd_id *out,
                         struct ptd_err *err);
 
-/* Adds a record, or renews the one with the same dependencies; keeps the newest PTD_RECORDS_KEPT of the node and
- * those of the baseline. */
+/* Adds a record, or renews the one with the same dependencies. */
 int ptd_store_record(struct ptd_store *store, ptd_id environment, const struct ptd_record *record,
                      struct ptd_err *err);
+/* Keeps the newest PTD_RECORDS_KEPT of each node, and those of the baseline. */
+int ptd_store_prune(struct ptd_store *store, ptd_id environment, struct ptd_err *err);
 /* Makes exactly these records (of one environment) the baseline. */
 int ptd_store_set_baseline(struct ptd_store *store, ptd_id environment, const ptd_id *records,
                            size_t count, struct ptd_err *err);
