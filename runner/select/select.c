@@ -15,6 +15,7 @@ struct file_view {
     size_t broken;
     size_t unaffected_from; /* first of its tests in `deselect` */
     size_t selected;
+    size_t outside; /* affected, and not in scope */
 };
 
 struct selector {
@@ -121,7 +122,8 @@ static struct file_view look_at_file(struct selector *s, const char *path)
     const struct ptd_select_input *in = s->in;
     uint64_t number = ptd_map_get(&s->files, path, 0);
     const struct ptd_select_node *node = number ? &in->nodes[number - 1] : NULL;
-    struct file_view view = {.path = path, .unaffected_from = s->out->deselect_count};
+    struct file_view view = {
+        .path = path, .broken = SIZE_MAX, .unaffected_from = s->out->deselect_count};
     view.record = node ? valid_record(in, node) : NULL;
     if (!view.record) {
         view.collect = true;
@@ -163,8 +165,12 @@ static void look_at_test(struct selector *s, struct file_view *file, const char 
         keep_valid(s->out, valid);
     bool affected = in->everything || scope == 2 || !valid || is_failure(valid);
     if (affected && !scope) {
+        /* Should pytest see the scope otherwise than we do, it runs. */
         s->out->outside++;
-    } else if (affected) {
+        file->outside++;
+        return;
+    }
+    if (affected) {
         if (item.reason == PTD_REASON_NEW && file->reason == PTD_REASON_CHANGED) {
             item.reason = file->reason;
             item.broken = file->broken;
@@ -199,11 +205,10 @@ static void select_file(struct selector *s, const char *path, struct file_view *
     size_t len = view.record ? view.record->tests_len : 0;
     for (size_t at = 0; names && at < len; at += strlen(names + at) + 1)
         look_at_test(s, &view, names + at);
-    bool inside = file_in_scope(s->in, path);
-    if (view.collect && inside) {
+    if (view.collect && file_in_scope(s->in, path)) {
         *collect = ptd_xgrow(*collect, cap, *count + 1, sizeof(view));
         (*collect)[(*count)++] = view;
-    } else if (view.selected == 0) {
+    } else if (!view.collect && view.selected == 0 && view.outside == 0) {
         ignore_file(s->out, &view);
     }
 }
