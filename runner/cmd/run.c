@@ -22,6 +22,7 @@ struct run {
     struct ptd_verdict verdict;
     char **scope; /* positional arguments relative to the root; owned, NULL-terminated; NULL = none */
     const char **keep; /* those of them that are node ids; owned array of borrowed */
+    char python[64]; /* "CPython 3.11.7" */
     bool everything;
     int status;
     int signal;
@@ -109,11 +110,15 @@ static void remember_idle(struct run *r)
 
 static struct ptd_summary summary_of(struct run *r)
 {
+    /* The environment's name goes on with the platform. */
+    const char *version = strchr(r->w.environment.name, ' ');
+    version = version ? version + 1 : "";
+    snprintf(r->python, sizeof(r->python), "CPython %.*s", (int)strcspn(version, " "), version);
     return (struct ptd_summary){
         .selection = &r->verdict.selection,
         .describe = ptd_verdict_describe,
         .arg = &r->verdict,
-        .python = r->w.environment.name,
+        .python = r->python,
         .no_data = r->verdict.no_data,
         .everything = r->everything,
         .baseline = r->options->baseline,
