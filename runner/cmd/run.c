@@ -40,13 +40,8 @@ static void make_scope(struct run *r)
         const char *colons = strstr(o->paths[i], "::");
         size_t n = colons ? (size_t)(colons - o->paths[i]) : strlen(o->paths[i]);
         PTD_CLEANUP_FREE char *part = ptd_xstrndup(o->paths[i], n);
-        PTD_CLEANUP_FREE char *joined = ptd_path_join(r->w.project.cwd, part);
-        PTD_CLEANUP_FREE char *full = ptd_path_normalize(joined);
-        PTD_CLEANUP_FREE char *real = realpath(full, NULL);
-        PTD_CLEANUP_FREE char *relative =
-            ptd_path_relative(real ? real : full, r->w.project.rootdir);
-        r->scope[i] = ptd_xasprintf("%s%s", strcmp(relative, ".") == 0 ? "" : relative,
-                                    colons ? colons : "");
+        PTD_CLEANUP_FREE char *relative = ptd_workspace_relative(&r->w, part);
+        r->scope[i] = ptd_xasprintf("%s%s", relative, colons ? colons : "");
         if (colons)
             r->keep[kept++] = r->scope[i];
     }
@@ -215,6 +210,11 @@ static int ingest(struct run *r, struct ptd_session_dir *dir, const struct ptd_s
         return 0;
     }
     ptd_ingest_result_release(&result);
+    if (err.sys_errno == EBADMSG) {
+        /* The database is lost, the results are not: what is left over goes into a new one. */
+        ptd_session_dir_leave(dir);
+        return ptd_workspace_rebuild(&r->w, &err);
+    }
     ptd_warn("the results are not recorded yet: %s", err.msg);
     if (err.hint[0])
         fprintf(stderr, "hint: %s\n", err.hint);
@@ -253,7 +253,7 @@ static int run_selected(struct run *r, struct ptd_session_result *result, struct
     const struct ptd_options *o = r->options;
     struct ptd_session_facts facts = {
         .baseline = o->baseline,
-        .complete = !o->narrowed && !o->args_file && !has_named_nodes(r) && !o->collect_only,
+        .complete = !o->leaves_files && !o->args_file && !has_named_nodes(r) && !o->collect_only,
         .scope = (const char *const *)r->scope,
         .commit = o->baseline ? current_commit(r->w.project.rootdir) : NULL,
     };
@@ -261,8 +261,13 @@ static int run_selected(struct run *r, struct ptd_session_result *result, struct
     bool record = r->w.writable && !o->collect_only && !o->debugger;
     if (o->debugger && r->w.writable && o->verbosity >= 0)
         fputs("pyt-diff: recording is off while a debugger is used\n", stderr);
-    int failed = r->w.writable ? ptd_session_dir_make(&r->w, &facts, &dir, err)
-                               : temporary_dir(&dir, err);
+    int failed = record ? ptd_session_dir_make(&r->w, &facts, &dir, err) : 1;
+    if (failed && record) {
+        ptd_warn("cannot record: %s", err->msg);
+        record = false;
+    }
+    if (failed)
+        failed = temporary_dir(&dir, err);
     if (failed) {
         ptd_session_facts_release(&facts);
         return -1;

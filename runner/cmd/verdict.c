@@ -124,6 +124,8 @@ int ptd_workspace_select(struct ptd_workspace *w, const char *const *scope, bool
         .since_baseline = w->options->since_baseline,
         .everything = everything,
         .scope = scope,
+        .excluded_paths = (const char *const *)w->excluded_paths,
+        .excluded_ids = w->excluded_ids,
     };
     ptd_select(&input, &out->selection);
     return 0;

@@ -20,11 +20,34 @@ void ptd_warn(const char *fmt, ...)
     va_end(ap);
 }
 
+char *ptd_workspace_relative(const struct ptd_workspace *w, const char *path)
+{
+    PTD_CLEANUP_FREE char *joined = ptd_path_join(w->project.cwd, path);
+    PTD_CLEANUP_FREE char *full = ptd_path_normalize(joined);
+    PTD_CLEANUP_FREE char *real = realpath(full, NULL);
+    char *relative = ptd_path_relative(real ? real : full, w->project.rootdir);
+    if (strcmp(relative, ".") == 0)
+        relative[0] = '\0';
+    return relative;
+}
+
+static void use_exclusions(struct ptd_workspace *w)
+{
+    const struct ptd_options *o = w->options;
+    w->excluded_paths = ptd_xcalloc(o->ignore_count + 1, sizeof(char *));
+    w->excluded_ids = ptd_xcalloc(o->deselect_count + 1, sizeof(char *));
+    for (size_t i = 0; i < o->ignore_count; i++)
+        w->excluded_paths[i] = ptd_workspace_relative(w, o->ignores[i]);
+    for (size_t i = 0; i < o->deselect_count; i++)
+        w->excluded_ids[i] = o->deselects[i];
+}
+
 static int use_project(struct ptd_workspace *w, struct ptd_err *err)
 {
     if (ptd_project_find(w->options, &w->project, err) < 0 ||
         ptd_options_apply_addopts(w->options, w->project.addopts, err) < 0)
         return -1;
+    use_exclusions(w);
     for (size_t i = 0; i < w->project.warning_count; i++)
         ptd_warn("%s", w->project.warnings[i]);
     const char *python = w->options->python;
@@ -88,6 +111,10 @@ static void make_digest(struct ptd_workspace *w)
     PTD_CLEANUP_BUF struct ptd_buf all = PTD_BUF_INIT;
     ptd_buf_add(&all, &state, sizeof(state));
     ptd_buf_adds(&all, w->environment.name);
+    for (char **p = w->excluded_paths; *p; p++)
+        ptd_buf_addf(&all, "\n%s", *p);
+    for (const char **p = w->excluded_ids; *p; p++)
+        ptd_buf_addf(&all, "\n::%s", *p);
     w->digest = ptd_hash128(all.data, all.len);
 }
 
@@ -133,6 +160,15 @@ static int open_data(struct ptd_workspace *w, struct ptd_err *err)
     return ptd_workspace_reload(w, err);
 }
 
+static void close_data(struct ptd_workspace *w)
+{
+    if (w->state_loaded)
+        ptd_state_release(&w->state);
+    w->state_loaded = false;
+    ptd_store_close(w->store);
+    w->store = NULL;
+}
+
 int ptd_workspace_rebuild(struct ptd_workspace *w, struct ptd_err *err)
 {
     char *note = NULL;
@@ -153,6 +189,23 @@ int ptd_workspace_rebuild(struct ptd_workspace *w, struct ptd_err *err)
     return open_data(w, err);
 }
 
+/* The database cannot be written to (a full disk): what it holds may still be read. */
+static int open_without_writing(struct ptd_workspace *w, struct ptd_err *err)
+{
+    char *note = NULL;
+    ptd_warn("cannot record: %s", err->msg);
+    if (err->hint[0])
+        fprintf(stderr, "hint: %s\n", err->hint);
+    close_data(w);
+    w->writable = false;
+    if (ptd_store_open(w->project.cache_dir, true, &w->store, &note, err) == 0 &&
+        open_data(w, err) == 0)
+        return 0;
+    free(note);
+    close_data(w);
+    return open_data(w, err);
+}
+
 int ptd_workspace_open(struct ptd_workspace *w, struct ptd_options *options,
                        struct ptd_err *err)
 {
@@ -162,16 +215,20 @@ int ptd_workspace_open(struct ptd_workspace *w, struct ptd_options *options,
     open_store(w);
     if (open_data(w, err) == 0)
         return 0;
-    return err->sys_errno == EBADMSG && w->store ? ptd_workspace_rebuild(w, err) : -1;
+    if (err->sys_errno == EBADMSG && w->store)
+        return ptd_workspace_rebuild(w, err);
+    return err->code == PTD_E_STORE && w->writable ? open_without_writing(w, err) : -1;
 }
 
 void ptd_workspace_close(struct ptd_workspace *w)
 {
-    if (w->state_loaded)
-        ptd_state_release(&w->state);
-    ptd_store_close(w->store);
+    close_data(w);
     ptd_environment_release(&w->environment);
     ptd_project_release(&w->project);
+    for (char **p = w->excluded_paths; p && *p; p++)
+        free(*p);
+    free(w->excluded_paths);
+    free(w->excluded_ids);
     free(w->endings_text);
     free(w->endings);
     *w = (struct ptd_workspace){0};

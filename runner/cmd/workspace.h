@@ -30,7 +30,9 @@ struct ptd_workspace {
     bool doctests;           /* every Python file may hold tests */
     char *endings_text;      /* endings of collected files that are not Python, '\n' between them */
     const char **endings;    /* the same as a list; NULL-terminated */
-    struct ptd_hash128 digest; /* of the state and the environment */
+    char **excluded_paths; /* --ignore, relative to the root; owned, NULL-terminated */
+    const char **excluded_ids; /* --deselect; owned array of borrowed, NULL-terminated */
+    struct ptd_hash128 digest; /* of the state, the environment and what is excluded */
 };
 
 /* Opens everything; what is wrong but can be lived with is said on stderr. */
@@ -41,6 +43,8 @@ void ptd_workspace_close(struct ptd_workspace *w);
 int ptd_workspace_reload(struct ptd_workspace *w, struct ptd_err *err);
 /* The database turned out to be damaged while it was read: starts anew with an empty one. */
 int ptd_workspace_rebuild(struct ptd_workspace *w, struct ptd_err *err);
+/* A path of the command line as the store spells it: relative to the root, "" for the root itself. Owned. */
+char *ptd_workspace_relative(const struct ptd_workspace *w, const char *path);
 bool ptd_workspace_is_test_file(const struct ptd_workspace *w, const char *path);
 
 /* The selection with everything that its strings live in. */

@@ -199,7 +199,7 @@ int ptd_options_apply_addopts(struct ptd_options *options, const char *addopts, 
     struct ptd_pytest_args args = {.out = &said};
     scan_words(&args, addopts);
     ptd_buf_release(&args.outcome);
-    options->narrowed |= said.narrowed;
+    options->leaves_files |= said.leaves_files;
     options->informational |= said.informational;
     options->collect_only |= said.collect_only;
     options->debugger |= said.debugger;
@@ -211,6 +211,8 @@ int ptd_options_apply_addopts(struct ptd_options *options, const char *addopts, 
     if (!options->color)
         options->color = said.color;
     prepend(&options->paths, &options->path_count, said.paths, said.path_count);
+    prepend(&options->ignores, &options->ignore_count, said.ignores, said.ignore_count);
+    prepend(&options->deselects, &options->deselect_count, said.deselects, said.deselect_count);
     prepend(&options->overrides, &options->override_count, said.overrides, said.override_count);
     for (size_t i = 0; i < said.owned_count; i++)
         ptd_strings_add(&options->owned, &options->owned_count, said.owned[i]);
@@ -226,6 +228,8 @@ void ptd_options_release(struct ptd_options *options)
     free(options->paths);
     free(options->rootdir_args);
     free(options->overrides);
+    free(options->ignores);
+    free(options->deselects);
     free(options->outcome_args);
     ptd_strings_free(options->owned);
     *options = (struct ptd_options){0};

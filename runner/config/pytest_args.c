@@ -46,7 +46,7 @@ static void apply(struct ptd_pytest_args *args, const struct ptd_pytest_option *
     const char *name = option->canonical ? option->canonical : option->name;
     if (flags & PTD_PO_OUTCOME)
         saw_outcome(args, name, strlen(name), value);
-    out->narrowed |= (flags & PTD_PO_NARROWS) != 0;
+    out->leaves_files |= (flags & PTD_PO_LEAVES_FILES) != 0;
     out->informational |= (flags & PTD_PO_INFORMS) != 0;
     out->collect_only |= (flags & PTD_PO_COLLECTS) != 0;
     out->debugger |= (flags & PTD_PO_DEBUGS) != 0;
@@ -67,6 +67,10 @@ static void apply(struct ptd_pytest_args *args, const struct ptd_pytest_option *
         out->inifile = value;
     if (flags & PTD_PO_COLOR)
         out->color = value;
+    if (flags & PTD_PO_IGNORE)
+        push(&out->ignores, &out->ignore_count, value);
+    if (flags & PTD_PO_DESELECT)
+        push(&out->deselects, &out->deselect_count, value);
     if (flags & PTD_PO_OVERRIDE)
         push(&out->overrides, &out->override_count, value);
     if (flags & PTD_PO_WORKERS) {

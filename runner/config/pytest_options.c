@@ -7,16 +7,16 @@
 #define MAYBE PTD_PO_MAYBE
 #define CORE  PTD_PO_CORE
 #define OUT   PTD_PO_OUTCOME
-#define LESS  PTD_PO_NARROWS
+#define LESS  PTD_PO_LEAVES_FILES
 #define INFO  PTD_PO_INFORMS
 
 /* clang-format off */
 static const struct ptd_pytest_option options[] = {
     /* choosing */
-    {"-k",                              NULL, CORE | ONE | LESS},
-    {"-m",                              NULL, CORE | ONE | LESS},
-    {"--deselect",                      NULL, CORE | ONE | LESS},
-    {"--ignore",                        NULL, CORE | ONE | LESS},
+    {"-k",                              NULL, CORE | ONE},
+    {"-m",                              NULL, CORE | ONE},
+    {"--deselect",                      NULL, CORE | ONE | PTD_PO_DESELECT},
+    {"--ignore",                        NULL, CORE | ONE | PTD_PO_IGNORE},
     {"--ignore-glob",                   NULL, CORE | ONE | LESS},
     {"--collect-only",                  NULL, CORE | FLAG | PTD_PO_COLLECTS},
     {"--collectonly",                   NULL, CORE | FLAG | PTD_PO_COLLECTS},
@@ -34,16 +34,16 @@ static const struct ptd_pytest_option options[] = {
     {"--last-failed",                   NULL, CORE | FLAG | LESS},
     {"--lfnf",                          NULL, CORE | ONE | LESS},
     {"--last-failed-no-failures",       NULL, CORE | ONE | LESS},
-    {"--ff",                            NULL, CORE | FLAG | LESS},
-    {"--failed-first",                  NULL, CORE | FLAG | LESS},
-    {"--nf",                            NULL, CORE | FLAG | LESS},
-    {"--new-first",                     NULL, CORE | FLAG | LESS},
-    {"--sw",                            NULL, CORE | FLAG | LESS},
-    {"--stepwise",                      NULL, CORE | FLAG | LESS},
-    {"--sw-skip",                       NULL, CORE | FLAG | LESS},
-    {"--stepwise-skip",                 NULL, CORE | FLAG | LESS},
-    {"--sw-reset",                      NULL, CORE | FLAG | LESS},
-    {"--stepwise-reset",                NULL, CORE | FLAG | LESS},
+    {"--ff",                            NULL, CORE | FLAG},
+    {"--failed-first",                  NULL, CORE | FLAG},
+    {"--nf",                            NULL, CORE | FLAG},
+    {"--new-first",                     NULL, CORE | FLAG},
+    {"--sw",                            NULL, CORE | FLAG},
+    {"--stepwise",                      NULL, CORE | FLAG},
+    {"--sw-skip",                       NULL, CORE | FLAG},
+    {"--stepwise-skip",                 NULL, CORE | FLAG},
+    {"--sw-reset",                      NULL, CORE | FLAG},
+    {"--stepwise-reset",                NULL, CORE | FLAG},
     {"--cache-clear",                   NULL, CORE | FLAG},
     {"--max-warnings",                  NULL, CORE | ONE},
     /* showing something else */
@@ -260,12 +260,12 @@ static const struct ptd_pytest_option options[] = {
     {"--benchmark-min-time",            NULL, ONE},
     {"--benchmark-name",                NULL, ONE},
     {"--benchmark-netrc",               NULL, MAYBE},
-    {"--benchmark-only",                NULL, FLAG | OUT | LESS},
+    {"--benchmark-only",                NULL, FLAG | OUT},
     {"--benchmark-precision",           NULL, ONE},
     {"--benchmark-quiet",               NULL, FLAG},
     {"--benchmark-save",                NULL, ONE},
     {"--benchmark-save-data",           NULL, FLAG},
-    {"--benchmark-skip",                NULL, FLAG | OUT | LESS},
+    {"--benchmark-skip",                NULL, FLAG | OUT},
     {"--benchmark-sort",                NULL, ONE},
     {"--benchmark-storage",             NULL, ONE},
     {"--benchmark-time-unit",           NULL, ONE},

@@ -14,7 +14,7 @@ enum {
     PTD_PO_CORE = 1 << 4,
     /* what it means to us */
     PTD_PO_OUTCOME = 1 << 5, /* may change what a test's outcome is */
-    PTD_PO_NARROWS = 1 << 6, /* fewer tests may run */
+    PTD_PO_LEAVES_FILES = 1 << 6, /* a file may be left uncollected */
     PTD_PO_INFORMS = 1 << 7, /* shows something, runs no test */
     PTD_PO_COLLECTS = 1 << 8,
     PTD_PO_DEBUGS = 1 << 9,
@@ -28,6 +28,8 @@ enum {
     PTD_PO_OVERRIDE = 1 << 16,
     PTD_PO_WORKERS = 1 << 17,
     PTD_PO_REMOTES = 1 << 18, /* workers by specification, not by number */
+    PTD_PO_IGNORE = 1 << 19,
+    PTD_PO_DESELECT = 1 << 20,
 };
 
 struct ptd_pytest_option {

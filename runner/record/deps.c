@@ -99,7 +99,8 @@ static int resolve_file(struct ptd_dep_context *c, size_t i, struct ptd_err *err
 {
     const struct ptd_journal_file *file = &c->journal->files[i];
     struct ptd_dep_file *out = &c->files[i];
-    *out = (struct ptd_dep_file){SIZE_MAX, PTD_VERSION_UNKNOWN, NULL, PTD_J_NO_SCOPE};
+    *out = (struct ptd_dep_file){
+        .at = SIZE_MAX, .version = PTD_VERSION_UNKNOWN, .scope = PTD_J_NO_SCOPE};
     PTD_CLEANUP_FREE char *relative = ptd_path_relative(file->path, c->root);
     enum ptd_file_kind kind = ends_with(relative, ".py") ? PTD_FILE_SOURCE : PTD_FILE_OPAQUE;
     if (ptd_state_find(c->state, kind, relative) == SIZE_MAX && is_ephemeral(c, relative, file))
@@ -108,9 +109,17 @@ static int resolve_file(struct ptd_dep_context *c, size_t i, struct ptd_err *err
         return -1;
     const struct ptd_state_file *f = &c->state->files[out->at];
     out->version = version_seen(f, file);
-    if (kind == PTD_FILE_SOURCE && out->version > 0)
-        out->blocks = ptd_state_blocks(c->state, out->version);
     return 0;
+}
+
+/* Most files of a journal were imported, and nothing in them was entered by a test that ran. */
+static const struct ptd_blocks *blocks_of(struct ptd_dep_context *c, uint32_t file)
+{
+    struct ptd_dep_file *f = &c->files[file];
+    if (!f->blocks_sought && f->version > 0 && c->state->files[f->at].kind == PTD_FILE_SOURCE)
+        f->blocks = ptd_state_blocks(c->state, f->version);
+    f->blocks_sought = true;
+    return f->blocks;
 }
 
 int ptd_dep_context_init(struct ptd_dep_context *c, struct ptd_state *state,
@@ -150,24 +159,25 @@ void ptd_dep_context_release(struct ptd_dep_context *c)
     free(c->files);
     free(c->scope_sets);
     free(c->code_blocks);
+    free(c->module_prints);
     free(c->older_scope);
     free(c->versions);
     ptd_map_release(&c->closures);
 }
 
-static void add_code(const struct ptd_dep_context *c, uint32_t code, struct ptd_deps *out)
+static void add_code(struct ptd_dep_context *c, uint32_t code, struct ptd_deps *out)
 {
     const struct ptd_journal_code *k = &c->journal->codes[code];
     const struct ptd_dep_file *f = &c->files[k->file];
     if (f->at == SIZE_MAX)
         return;
-    if (!f->blocks) {
-        ptd_deps_add(out, f->at, PTD_DEP_WHOLE);
-        return;
+    if (!c->code_blocks[code]) {
+        const struct ptd_blocks *blocks = blocks_of(c, k->file);
+        c->code_blocks[code] =
+            blocks ? (uint32_t)ptd_blocks_locate(blocks, k->line, k->name) + 1 : PTD_DEP_WHOLE;
     }
-    if (!c->code_blocks[code])
-        c->code_blocks[code] = (uint32_t)ptd_blocks_locate(f->blocks, k->line, k->name) + 1;
-    ptd_deps_add(out, f->at, c->code_blocks[code] - 1);
+    bool whole = c->code_blocks[code] == PTD_DEP_WHOLE;
+    ptd_deps_add(out, f->at, whole ? PTD_DEP_WHOLE : c->code_blocks[code] - 1);
 }
 
 static int add_provider(struct ptd_dep_context *c, const char *name, size_t len,
@@ -222,31 +232,72 @@ void ptd_dep_scope_files(const struct ptd_dep_context *c, uint32_t scope, struct
         ptd_u32s_add(out, c->journal->codes[s->pairs.items[i]].file);
 }
 
-int ptd_dep_closure_items(struct ptd_dep_context *c, const struct ptd_u32s *files,
-                          struct ptd_deps *out, uint32_t *flags, struct ptd_err *err)
+/* Follows imports from `files`; what is newly marked is added to `found` (may be NULL). */
+static void follow(const struct ptd_dep_context *c, const struct ptd_u32s *files,
+                   unsigned char *seen, struct ptd_u32s *found)
 {
-    PTD_CLEANUP_FREE unsigned char *seen = ptd_xcalloc(c->journal->file_count, 1);
     struct ptd_u32s todo = {0};
-    int result = 0;
     for (size_t i = 0; i < files->count; i++)
         ptd_u32s_add(&todo, files->items[i]);
-    while (todo.count && result == 0) {
+    while (todo.count) {
         uint32_t file = todo.items[--todo.count];
         if (seen[file])
             continue;
         seen[file] = 1;
+        if (found)
+            ptd_u32s_add(found, file);
         uint32_t scope = c->files[file].scope;
-        /* Of what was imported unseen, no block can be told to be without influence. */
-        if (c->files[file].at != SIZE_MAX)
-            ptd_deps_add(out, c->files[file].at, scope == PTD_J_NO_SCOPE ? PTD_DEP_WHOLE : 0);
-        for (; scope != PTD_J_NO_SCOPE && result == 0; scope = c->older_scope[scope]) {
-            *flags |= c->journal->scopes[scope].flags;
+        for (; scope != PTD_J_NO_SCOPE; scope = c->older_scope[scope])
             ptd_dep_scope_files(c, scope, &todo);
-            result = ptd_dep_scope_items(c, scope, out, err);
-        }
     }
     free(todo.items);
+}
+
+void ptd_dep_closure_mark(const struct ptd_dep_context *c, const struct ptd_u32s *files,
+                          unsigned char *seen)
+{
+    follow(c, files, seen, NULL);
+}
+
+static int add_import(struct ptd_dep_context *c, uint32_t file, struct ptd_deps *out,
+                      uint32_t *flags, struct ptd_err *err)
+{
+    uint32_t scope = c->files[file].scope;
+    /* Of what was imported unseen, no block can be told to be without influence. */
+    if (c->files[file].at != SIZE_MAX)
+        ptd_deps_add(out, c->files[file].at, scope == PTD_J_NO_SCOPE ? PTD_DEP_WHOLE : 0);
+    for (; scope != PTD_J_NO_SCOPE; scope = c->older_scope[scope]) {
+        *flags |= c->journal->scopes[scope].flags;
+        if (ptd_dep_scope_items(c, scope, out, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int ptd_dep_closure_items(struct ptd_dep_context *c, const struct ptd_u32s *files,
+                          struct ptd_deps *out, uint32_t *flags, struct ptd_err *err)
+{
+    PTD_CLEANUP_FREE unsigned char *seen = ptd_xcalloc(c->journal->file_count, 1);
+    struct ptd_u32s found = {0};
+    int result = 0;
+    follow(c, files, seen, &found);
+    for (size_t i = 0; i < found.count && result == 0; i++)
+        result = add_import(c, found.items[i], out, flags, err);
+    free(found.items);
     return result;
+}
+
+/* Most fingerprints are of modules that were imported only: the same for every test. */
+static void keep_module_print(struct ptd_dep_context *c, size_t at, ptd_id fingerprint)
+{
+    if (at >= c->module_print_count) {
+        size_t count = c->state->count + 64;
+        c->module_prints = ptd_xrealloc(c->module_prints, count * sizeof(*c->module_prints));
+        memset(c->module_prints + c->module_print_count, 0,
+               (count - c->module_print_count) * sizeof(*c->module_prints));
+        c->module_print_count = count;
+    }
+    c->module_prints[at] = fingerprint;
 }
 
 /* One fingerprint: the blocks items[from..to) of one file. */
@@ -261,14 +312,23 @@ static int store_fingerprint(struct ptd_dep_context *c, const ptd_dep *items, si
         ptd_buf_add_varint(&blocks, block - last);
         last = block;
     }
+    bool module = count == 1 && last == 0;
+    if (module && at < c->module_print_count && c->module_prints[at]) {
+        *out = c->module_prints[at];
+        return 0;
+    }
     const struct ptd_state_file *f = &c->state->files[at];
     ptd_id version = at < c->version_count && c->versions[at] ? c->versions[at] : f->version;
     if (version < 0)
         version = PTD_VERSION_UNKNOWN;
     if (version == 0)
         version = PTD_VERSION_UNKNOWN; /* it was there for the test and is gone now */
-    return ptd_store_fingerprint(c->state->store, f->id, version, blocks.data, blocks.len, out,
-                                 err);
+    if (ptd_store_fingerprint(c->state->store, f->id, version, blocks.data, blocks.len, out, err) <
+        0)
+        return -1;
+    if (module)
+        keep_module_print(c, at, *out);
+    return 0;
 }
 
 static int compare_id(const void *a, const void *b)

@@ -28,7 +28,8 @@ void ptd_deps_release(struct ptd_deps *deps);
 struct ptd_dep_file {
     size_t at;    /* position in the state, SIZE_MAX: ephemeral, no dependency */
     ptd_id version; /* what the process saw; PTD_VERSION_UNKNOWN when that cannot be told */
-    const struct ptd_blocks *blocks; /* of that version, or NULL */
+    const struct ptd_blocks *blocks; /* of that version, or NULL; read when first needed */
+    bool blocks_sought;
     uint32_t scope; /* its last MODULE scope or PTD_J_NO_SCOPE; `older_scope` has the one before */
 };
 
@@ -42,6 +43,8 @@ struct ptd_dep_context {
     uint32_t *older_scope;      /* per scope: another MODULE scope of the same file */
     uint32_t *code_blocks;      /* block of each code object + 1, 0 = not looked up yet */
     struct ptd_map closures;    /* sorted start files → dependency set * 4 + flags */
+    ptd_id *module_prints;      /* per position in the state: fingerprint of the module level alone, 0 = not made yet */
+    size_t module_print_count;
     ptd_id *versions;           /* per position in the state: version seen by this process; 0 = the current one */
     size_t version_count;
 };
@@ -56,6 +59,9 @@ int ptd_dep_scope_items(struct ptd_dep_context *c, uint32_t scope, struct ptd_de
                         struct ptd_err *err);
 /* Adds the journal's files that the scope imported or whose code it entered. */
 void ptd_dep_scope_files(const struct ptd_dep_context *c, uint32_t scope, struct ptd_u32s *out);
+/* Marks in `seen` (a byte per file of the journal) what importing `files` imports, transitively. */
+void ptd_dep_closure_mark(const struct ptd_dep_context *c, const struct ptd_u32s *files,
+                          unsigned char *seen);
 /* Everything that importing `files` entails, transitively; *flags gathers those of the scopes. */
 int ptd_dep_closure_items(struct ptd_dep_context *c, const struct ptd_u32s *files,
                           struct ptd_deps *out, uint32_t *flags, struct ptd_err *err);

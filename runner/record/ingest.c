@@ -35,6 +35,7 @@ struct process {
     const struct ptd_journal *journal;
     struct ptd_dep_context deps;
     struct id_list session; /* sets of the session scope */
+    struct ptd_u32s session_files; /* that it imported or entered */
     uint32_t session_flags;
     ptd_id everything; /* the set of all sources, 0 = not made yet */
     /* What the last test's file contributed: tests come file by file. */
@@ -43,6 +44,7 @@ struct process {
     ptd_id collect_file;
     struct id_list collect_sets;
     uint32_t collect_flags;
+    unsigned char *imported; /* owned; per file of the journal: part of collect_sets or of `session` */
 };
 
 static void add_id(struct id_list *list, ptd_id id)
@@ -118,28 +120,27 @@ static void session_scopes(const struct ptd_journal *j, struct ptd_u32s *out)
 static int make_session_sets(struct process *p, struct ptd_err *err)
 {
     struct ptd_deps items = {0};
-    struct ptd_u32s files = {0}, scopes = {0};
+    struct ptd_u32s *files = &p->session_files, scopes = {0};
     ptd_id own = 0, closure = 0;
     int result = -1;
     session_scopes(p->journal, &scopes);
     for (size_t i = 0; i < scopes.count; i++) {
         if (ptd_dep_scope_items(&p->deps, scopes.items[i], &items, err) < 0)
             goto out;
-        ptd_dep_scope_files(&p->deps, scopes.items[i], &files);
+        ptd_dep_scope_files(&p->deps, scopes.items[i], files);
         p->session_flags |= p->journal->scopes[scopes.items[i]].flags;
     }
     if (add_fact_file(p, PTD_FILE_CONFIG, "", &items, err) < 0 ||
         add_fact_file(p, PTD_FILE_OPTIONS, "", &items, err) < 0 ||
         add_fact_file(p, PTD_FILE_PACKAGES, "", &items, err) < 0 ||
         ptd_dep_store_set(&p->deps, &items, &own, err) < 0 ||
-        ptd_dep_closure_set(&p->deps, &files, &closure, &p->session_flags, err) < 0)
+        ptd_dep_closure_set(&p->deps, files, &closure, &p->session_flags, err) < 0)
         goto out;
     add_id(&p->session, own);
     add_id(&p->session, closure);
     result = 0;
 out:
     ptd_deps_release(&items);
-    free(files.items);
     free(scopes.items);
     return result;
 }
@@ -156,14 +157,27 @@ static int never_valid(struct process *p, ptd_id file, ptd_id *out, struct ptd_e
     return ptd_store_depset(p->in->store, blob.data, blob.len, out, err);
 }
 
-/* Sets for scopes[] together with what they import; *flags gathers theirs. */
-static int add_scope_sets(struct process *p, const struct ptd_u32s *scopes, struct id_list *sets,
-                          uint32_t *flags, struct ptd_err *err)
+static void drop_files(struct ptd_u32s *files, const unsigned char *which)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < files->count; i++)
+        if (!which[files->items[i]])
+            files->items[kept++] = files->items[i];
+    files->count = kept;
+}
+
+/*
+ * Sets for scopes[] together with what they import; *flags gathers theirs. Imports in `known` (may
+ * be NULL) are left out: the record has them already.
+ */
+static int add_scope_sets(struct process *p, const struct ptd_u32s *scopes,
+                          const unsigned char *known, struct id_list *sets, uint32_t *flags,
+                          struct ptd_err *err)
 {
     struct ptd_u32s files = {0};
+    ptd_id set;
     int result = 0;
     for (size_t i = 0; i < scopes->count && result == 0; i++) {
-        ptd_id set;
         uint32_t scope = scopes->items[i];
         *flags |= p->journal->scopes[scope].flags;
         result = ptd_dep_scope_set(&p->deps, scope, &set, err);
@@ -171,11 +185,13 @@ static int add_scope_sets(struct process *p, const struct ptd_u32s *scopes, stru
             add_id(sets, set);
         ptd_dep_scope_files(&p->deps, scope, &files);
     }
-    ptd_id closure;
-    if (result == 0)
-        result = ptd_dep_closure_set(&p->deps, &files, &closure, flags, err);
-    if (result == 0)
-        add_id(sets, closure);
+    if (known)
+        drop_files(&files, known);
+    if (result == 0 && files.count) {
+        result = ptd_dep_closure_set(&p->deps, &files, &set, flags, err);
+        if (result == 0)
+            add_id(sets, set);
+    }
     free(files.items);
     return result;
 }
@@ -275,12 +291,26 @@ static int ingest_collect(struct process *p, const struct ptd_journal_collect *c
     else
         reach(p->journal, c->scope, &scopes);
     int failed = add_place(p, path, in->result->doctests, &file, &sets, err) < 0 ||
-                 add_scope_sets(p, &scopes, &sets, &flags, err) < 0 ||
+                 add_scope_sets(p, &scopes, NULL, &sets, &flags, err) < 0 ||
                  ptd_store_node(in->store, path, file, true, &node, err) < 0 ||
                  put_record(p, node, file, c->outcome, 0, flags, &sets, &tests, err) < 0;
     free(sets.items);
     free(scopes.items);
     return failed ? -1 : 0;
+}
+
+/* What these scopes and the session import, and so what every test of the file has anyway. */
+static void mark_imported(struct process *p, const struct ptd_u32s *scopes)
+{
+    struct ptd_u32s files = {0};
+    if (!p->imported)
+        p->imported = ptd_xmalloc(p->journal->file_count);
+    memset(p->imported, 0, p->journal->file_count);
+    ptd_dep_closure_mark(&p->deps, &p->session_files, p->imported);
+    for (size_t i = 0; i < scopes->count; i++)
+        ptd_dep_scope_files(&p->deps, scopes->items[i], &files);
+    ptd_dep_closure_mark(&p->deps, &files, p->imported);
+    free(files.items);
 }
 
 /* Makes p->collect_sets and p->collect_flags those of this file and its collection. */
@@ -296,9 +326,10 @@ static int use_collection(struct process *p, const char *path, uint32_t scope, s
     p->collect_flags = 0;
     if (scope != PTD_J_NO_SCOPE)
         reach(p->journal, scope, &collect);
+    mark_imported(p, &collect);
     int failed =
         add_place(p, path, p->in->result->doctests, &p->collect_file, &p->collect_sets, err) < 0 ||
-        add_scope_sets(p, &collect, &p->collect_sets, &p->collect_flags, err) < 0;
+        add_scope_sets(p, &collect, NULL, &p->collect_sets, &p->collect_flags, err) < 0;
     free(collect.items);
     return failed ? -1 : 0;
 }
@@ -315,7 +346,7 @@ static int ingest_test(struct process *p, const struct ptd_journal_test *t, stru
     uint32_t flags = t->flags | p->collect_flags;
     reach(p->journal, t->scope, &own);
     add_ids(&sets, &p->collect_sets);
-    int failed = add_scope_sets(p, &own, &sets, &flags, err) < 0 ||
+    int failed = add_scope_sets(p, &own, p->imported, &sets, &flags, err) < 0 ||
                  ptd_store_node(in->store, t->nodeid, p->collect_file, false, &node, err) < 0 ||
                  put_record(p, node, p->collect_file, t->outcome, t->duration_us, flags, &sets,
                             NULL, err) < 0;
@@ -384,6 +415,8 @@ static void process_end(struct process *p)
     free(p->session.items);
     free(p->collect_sets.items);
     free(p->collect_path);
+    free(p->session_files.items);
+    free(p->imported);
 }
 
 static int ingest_runner(struct ingest *in, const struct ptd_journal *journal, struct ptd_err *err)

@@ -70,6 +70,22 @@ static int test_in_scope(const struct ptd_select_input *in, const char *name, co
     return best;
 }
 
+static bool is_excluded_path(const struct ptd_select_input *in, const char *path)
+{
+    for (const char *const *p = in->excluded_paths; p && *p; p++)
+        if (ptd_path_within(path, *p))
+            return true;
+    return false;
+}
+
+static bool is_excluded_id(const struct ptd_select_input *in, const char *name)
+{
+    for (const char *const *p = in->excluded_ids; p && *p; p++)
+        if (strncmp(name, *p, strlen(*p)) == 0)
+            return true;
+    return false;
+}
+
 static void select_item(struct ptd_selection *out, struct ptd_selected item)
 {
     out->items = ptd_xgrow(out->items, &out->cap, out->count + 1, sizeof(item));
@@ -204,7 +220,8 @@ static void select_file(struct selector *s, const char *path, struct file_view *
     const char *names = view.record ? view.record->tests : NULL;
     size_t len = view.record ? view.record->tests_len : 0;
     for (size_t at = 0; names && at < len; at += strlen(names + at) + 1)
-        look_at_test(s, &view, names + at);
+        if (!is_excluded_id(s->in, names + at))
+            look_at_test(s, &view, names + at);
     if (view.collect && file_in_scope(s->in, path)) {
         *collect = ptd_xgrow(*collect, cap, *count + 1, sizeof(view));
         (*collect)[(*count)++] = view;
@@ -228,7 +245,7 @@ static void index_nodes(struct selector *s)
     const struct ptd_select_input *in = s->in;
     for (size_t i = 0; i < in->node_count; i++) {
         const struct ptd_select_node *node = &in->nodes[i];
-        if (!node->present)
+        if (!node->present || is_excluded_path(in, node->path))
             continue;
         if (!node->is_file)
             ptd_map_puts(&s->tests, node->name, i);
@@ -237,7 +254,8 @@ static void index_nodes(struct selector *s)
             s->files.entries[at].value = i + 1;
     }
     for (size_t i = 0; i < in->test_file_count; i++)
-        add_file(s, in->test_files[i]);
+        if (!is_excluded_path(in, in->test_files[i]))
+            add_file(s, in->test_files[i]);
 }
 
 static int compare_paths(const void *a, const void *b)

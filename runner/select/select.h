@@ -47,6 +47,9 @@ struct ptd_select_input {
     bool everything;     /* --mode all, --force: all of it runs */
     /* Positional arguments as paths relative to the root ("" = all), with node ids after "::"; NULL-terminated. */
     const char *const *scope;
+    /* Paths and beginnings of node ids that pytest is told to leave out; NULL-terminated, or NULL. */
+    const char *const *excluded_paths;
+    const char *const *excluded_ids;
 };
 
 enum ptd_reason {

@@ -131,11 +131,40 @@ static enum verdict examine(struct ptd_store *store, const char **why)
     return BAD;
 }
 
+/* The file and its directory: otherwise a database that refuses writing is damaged. */
+static bool may_write(const char *path)
+{
+    PTD_CLEANUP_FREE char *dir = ptd_path_dirname(path);
+    return access(path, W_OK) == 0 && access(dir, W_OK) == 0;
+}
+
+/*
+ * Where nothing can be written, SQLite cannot make the files that a write-ahead log needs beside the
+ * database: it is then read as a file that nobody changes.
+ */
+static char *read_only_uri(const char *path)
+{
+    struct ptd_buf uri = PTD_BUF_INIT;
+    ptd_buf_adds(&uri, "file:");
+    for (const char *p = path; *p; p++) {
+        if (strchr("%?#", *p))
+            ptd_buf_addf(&uri, "%%%02x", (unsigned char)*p);
+        else
+            ptd_buf_addc(&uri, *p);
+    }
+    ptd_buf_adds(&uri, may_write(path) ? "?mode=ro" : "?mode=ro&immutable=1");
+    return ptd_buf_steal(&uri);
+}
+
 static int open_file(struct ptd_store *store, struct ptd_err *err)
 {
     int flags = store->read_only ? SQLITE_OPEN_READONLY
                                  : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-    if (sqlite3_open_v2(store->path, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+    PTD_CLEANUP_FREE char *name =
+        store->read_only ? read_only_uri(store->path) : ptd_xstrdup(store->path);
+    if (store->read_only)
+        flags |= SQLITE_OPEN_URI;
+    if (sqlite3_open_v2(name, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
         return ptd_store_fail(store, err, "cannot open");
     sqlite3_busy_timeout(store->db, BUSY_MS);
     sqlite3_exec(store->db, "PRAGMA foreign_keys = ON; PRAGMA cache_size = -16000;"
@@ -193,6 +222,14 @@ static int open_checked(struct ptd_store *store, char **note, struct ptd_err *er
     }
     if (store->read_only)
         return 0;
+    if (sqlite3_db_readonly(store->db, "main") == 1) {
+        if (!may_write(store->path))
+            return ptd_err_set(err, PTD_E_STORE, "%s is not writable", store->path);
+        shut(store);
+        verdict = NEW;
+        if (move_aside(store, "is corrupt", note, err) < 0 || open_file(store, err) < 0)
+            return -1;
+    }
     if (execute(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL", err,
                 "cannot switch to write-ahead logging") < 0)
         return -1;

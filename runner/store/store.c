@@ -68,7 +68,9 @@ int ptd_store_fail(struct ptd_store *store, struct ptd_err *err, const char *wha
     if (!err)
         return -1;
     ptd_err_set(err, PTD_E_STORE, "%s: %s: %s", store->path, what, sqlite3_errmsg(store->db));
-    if ((code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB)
+    /* A reference to a row that is not there is damage as well: we delete none that is in use. */
+    if ((code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB ||
+        (code & 0xff) == SQLITE_CONSTRAINT)
         err->sys_errno = EBADMSG;
     if ((code & 0xff) == SQLITE_BUSY)
         ptd_err_hint(err, "another pyt-diff is writing to it; wait for it to finish");

@@ -210,28 +210,42 @@ static void test_verbosity(void **state)
     }
 }
 
-static void check_narrowed(const char *text, bool expected)
+static void check_leaves_files(const char *text, bool expected)
 {
     struct ptd_options o = parse(text);
-    if (o.narrowed != expected)
-        fail_msg("%s: narrowed %d", text, o.narrowed);
+    if (o.leaves_files != expected)
+        fail_msg("%s: leaves_files %d", text, o.leaves_files);
     ptd_options_release(&o);
 }
 
-static void test_narrowed(void **state)
+static void test_leaves_files(void **state)
 {
     (void)state;
     static const char *const yes[] = {
-        "-k x",        "-kx",  "-m x", "--lf",      "--last-failed", "--deselect=x",
-        "--ignore x",  "--ff", "--sw", "-x",        "-vx",           "--maxfail=2",
-        "--maxfail 1", "-k=x", "--nf", "--sw-skip", "--stepwise",    "--ignore-glob=x",
+        "--lf", "--last-failed", "-x", "-vx", "--maxfail=2", "--maxfail 1", "--ignore-glob=x",
         "--exitfirst",
     };
+    static const char *const no[] = {
+        "-k x", "-kx", "-m x", "--deselect=x", "--ignore x", "--ff", "--sw", "--nf",
+        "-v -rA --tb short -p x -n 4 tests",
+    };
     for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++)
-        check_narrowed(yes[i], true);
-    check_narrowed("-v -rA --tb short -p x -n 4 tests", false);
-    check_narrowed("--tb -x", false);
-    check_narrowed("-rx", false);
+        check_leaves_files(yes[i], true);
+    for (size_t i = 0; i < sizeof(no) / sizeof(no[0]); i++)
+        check_leaves_files(no[i], false);
+    check_leaves_files("--tb -x", false);
+    check_leaves_files("-rx", false);
+}
+
+static void test_exclusions(void **state)
+{
+    (void)state;
+    struct ptd_err err = {0};
+    struct ptd_options o = parse("--ignore a --deselect=b.py::t --ignore=c");
+    assert_int_equal(ptd_options_apply_addopts(&o, "--deselect d", &err), 0);
+    same_list(o.ignores, o.ignore_count, "a|c");
+    same_list(o.deselects, o.deselect_count, "d|b.py::t");
+    ptd_options_release(&o);
 }
 
 static void test_flags(void **state)
@@ -308,7 +322,7 @@ static void test_environment(void **state)
     struct ptd_options o = parse("-v --rootdir=r2 b.py");
     same_list(o.pytest_args, o.pytest_count, "-v|--rootdir=r2|b.py");
     same_list(o.paths, o.path_count, "tests|b.py");
-    assert_true(o.narrowed && o.parallel);
+    assert_true(o.parallel);
     assert_int_equal(o.verbosity, 2);
     assert_string_equal(o.outcome_args, "--foo=1");
     assert_string_equal(o.rootdir, "r2");
@@ -335,7 +349,7 @@ static void test_addopts(void **state)
     struct ptd_options o = parse("-v b -n 0");
     assert_int_equal(ptd_options_apply_addopts(&o, "-q -x -n 4 --foo 'a b'/c.py --color=yes", &err),
                      0);
-    assert_true(o.narrowed);
+    assert_true(o.leaves_files);
     assert_false(o.parallel);
     assert_int_equal(o.verbosity, 0);
     assert_string_equal(o.color, "yes");
@@ -464,7 +478,8 @@ int main(void)
         cmocka_unit_test(test_unknown_options_pass),
         cmocka_unit_test(test_pass_through_in_order),
         cmocka_unit_test(test_verbosity),
-        cmocka_unit_test(test_narrowed),
+        cmocka_unit_test(test_leaves_files),
+        cmocka_unit_test(test_exclusions),
         cmocka_unit_test(test_flags),
         cmocka_unit_test(test_paths),
         cmocka_unit_test(test_outcome_args),
