@@ -35,7 +35,7 @@ def test_nothing_else_is_in_the_table_of_the_readme(help_options):
 
 
 def test_version_is_the_same_everywhere():
-    version = re.search(r"VERSION ([\d.]+)", (TOP / "CMakeLists.txt").read_text()).group(1)
+    version = re.search(r"pyt-diff VERSION ([\d.]+)", (TOP / "CMakeLists.txt").read_text()).group(1)
     title = (TOP / "docs/pyt-diff.1").read_text().splitlines()[0]
     assert f'"pyt-diff {version}"' in title
     done = subprocess.run([os.environ["PYT_DIFF"], "--version"], capture_output=True, text=True)

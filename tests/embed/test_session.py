@@ -298,7 +298,7 @@ def test_plain(environment, project):
     (project / "test_it.py").write_text(
         "import os, sys\ndef test():\n"
         "    assert '_pytdiff' not in sys.modules and '' not in sys.path\n"
-        "    assert not [n for n in os.environ if n.startswith(('PYT_DIFF', 'LD_PRELOAD'))]\n"
+        "    assert not [n for n in os.environ if n.startswith(('PYT_DIFF_', 'LD_PRELOAD'))]\n"
         "    assert sys.argv[1:] == ['-q', '-p', 'no:cacheprovider', '-k', 'not a  or b']\n"
     )
     env = dict(os.environ, PYT_DIFF_SESSION="/outer", PYT_DIFF_TRACER="/outer")
