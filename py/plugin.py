@@ -172,8 +172,8 @@ def _what_execute_does(fixturedef, request):
     key = fixturedef.cache_key(request)
     if key is cached[1]:
         return _CACHED
-    try:
-        return _UNSURE if key == cached[1] else _SET_UP  # versions of pytest differ about equal keys
+    try:  # versions of pytest differ about equal keys
+        return _UNSURE if key == cached[1] else _SET_UP
     except Exception:
         return _UNSURE
 

@@ -208,7 +208,9 @@ int ptd_environment_find(struct ptd_store *store, bool writable,
         return 0;
     if (ask(interpreter, &answer, err) < 0)
         return -1;
-    char *folders = strchr(answer.data, '\n');
+    char *folders = answer.data ? strchr(answer.data, '\n') : NULL;
+    if (!folders)
+        PTD_BUG("an answer without a line was believed");
     *folders++ = '\0';
     struct ptd_hash128 paths;
     char text[33];

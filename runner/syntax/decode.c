@@ -179,7 +179,7 @@ static bool to_utf8(struct span source, struct ptd_buf *out)
     static const char *const latin1[] = {"latin1", "l1",    "latin", "iso8859-1",
                                          "8859",   "cp819", NULL};
     size_t len = (size_t)(source.end - source.pos);
-    char encoding[ENCODING_MAX];
+    char encoding[ENCODING_MAX] = "";
     find_encoding(source, encoding);
     if (begins_like(encoding, "utf-8") || is_any(encoding, utf8)) {
         ptd_buf_add(out, source.pos, len);

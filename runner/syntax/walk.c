@@ -399,6 +399,8 @@ static bool enter(struct walk *w, TSNode node)
 static void leave(struct walk *w, TSNode node)
 {
     take_gap(w, ts_node_end_byte(node));
+    if (w->depth == 0 || !w->levels)
+        PTD_BUG("left a node that was not entered");
     const struct level *l = &w->levels[--w->depth];
     if (l->in_body && l->role != PTD_ROLE_SUITE)
         end_body(w, l);
