@@ -44,6 +44,7 @@ struct process {
     ptd_id collect_file;
     struct id_list collect_sets;
     uint32_t collect_flags;
+    struct ptd_map conftests; /* directory → set of its conftest.py files * 4 + flags */
     unsigned char *imported; /* owned; per file of the journal: part of collect_sets or of `session` */
 };
 
@@ -373,6 +374,75 @@ static int ingest_unfinished(struct process *p, const char *nodeid, struct ptd_e
     return failed ? -1 : 0;
 }
 
+/* The conftest.py in a directory with all that it imports, if there is one. */
+static int add_conftest(struct process *p, const char *dir, struct ptd_deps *items,
+                        struct ptd_u32s *files, struct ptd_err *err)
+{
+    struct ptd_state *state = p->in->request->state;
+    PTD_CLEANUP_FREE char *path = ptd_path_join(dir, "conftest.py");
+    size_t at;
+    if (!ptd_tree_find(&state->tree, path))
+        return 0;
+    if (ptd_state_add(state, PTD_FILE_SOURCE, path, &at, err) < 0)
+        return -1;
+    ptd_deps_add(items, at, PTD_DEP_WHOLE);
+    for (uint32_t i = 0; i < p->journal->file_count; i++)
+        if (p->deps.files[i].at == at)
+            ptd_u32s_add(files, i);
+    return 0;
+}
+
+/* The set of the conftest.py files that say what is collected in a directory; made once for each. */
+static int conftest_set(struct process *p, const char *directory, ptd_id *out, uint32_t *flags,
+                        struct ptd_err *err)
+{
+    uint64_t known = ptd_map_get(&p->conftests, directory, 0);
+    *out = (ptd_id)(known >> 2);
+    *flags |= (uint32_t)known & 3;
+    if (known)
+        return 0;
+    struct ptd_deps items = {0};
+    struct ptd_u32s files = {0};
+    uint32_t found = 0;
+    int failed = 0;
+    PTD_CLEANUP_FREE char *dir = ptd_xstrdup(directory);
+    while (!failed) {
+        failed = add_conftest(p, dir, &items, &files, err);
+        if (!dir[0] || strcmp(dir, "/") == 0)
+            break;
+        char *up = ptd_path_dirname(dir);
+        free(dir);
+        dir = up;
+    }
+    failed = failed || ptd_dep_closure_items(&p->deps, &files, &items, &found, err) < 0 ||
+             ptd_dep_store_set(&p->deps, &items, out, err) < 0;
+    ptd_deps_release(&items);
+    free(files.items);
+    if (failed)
+        return -1;
+    *flags |= found;
+    ptd_map_puts(&p->conftests, directory, (uint64_t)*out << 2 | (found & 3));
+    return 0;
+}
+
+static int record_not_collected(struct process *p, const char *path, struct ptd_err *err)
+{
+    struct id_list sets = {0};
+    PTD_CLEANUP_FREE char *dir = ptd_path_dirname(path);
+    PTD_CLEANUP_BUF struct ptd_buf none = PTD_BUF_INIT;
+    ptd_buf_reserve(&none, 1);
+    ptd_id file, node, set;
+    uint32_t flags = 0;
+    int failed = add_place(p, path, false, &file, &sets, err) < 0 ||
+                 conftest_set(p, dir, &set, &flags, err) < 0;
+    if (!failed)
+        add_id(&sets, set);
+    failed = failed || ptd_store_node(p->in->store, path, file, true, &node, err) < 0 ||
+             put_record(p, node, file, PTD_OUTCOME_NOT_COLLECTED, 0, flags, &sets, &none, err) < 0;
+    free(sets.items);
+    return failed ? -1 : 0;
+}
+
 /* A complete run looked at every file: what it did not collect is not a test file, as things are. */
 static int ingest_not_collected(struct process *p, struct ptd_err *err)
 {
@@ -385,16 +455,7 @@ static int ingest_not_collected(struct process *p, struct ptd_err *err)
         if (!in->request->is_test_file(path, in->request->is_test_file_arg) ||
             ptd_map_get(&in->collected, path, 0))
             continue;
-        struct id_list sets = {0};
-        PTD_CLEANUP_BUF struct ptd_buf none = PTD_BUF_INIT;
-        ptd_buf_reserve(&none, 1);
-        ptd_id file, node;
-        int failed = add_place(p, path, false, &file, &sets, err) < 0 ||
-                     ptd_store_node(in->store, path, file, true, &node, err) < 0 ||
-                     put_record(p, node, file, PTD_OUTCOME_NOT_COLLECTED, 0, 0, &sets, &none,
-                                err) < 0;
-        free(sets.items);
-        if (failed)
+        if (record_not_collected(p, path, err) < 0)
             return -1;
     }
     return 0;
@@ -417,6 +478,7 @@ static void process_end(struct process *p)
     free(p->collect_path);
     free(p->session_files.items);
     free(p->imported);
+    ptd_map_release(&p->conftests);
 }
 
 static int ingest_runner(struct ingest *in, const struct ptd_journal *journal, struct ptd_err *err)

@@ -654,6 +654,30 @@ static void not_collected(void **state)
     expect(world, "");
 }
 
+/* A conftest.py can say what is not to be collected, and so can what it imports. */
+static void left_out_by_a_conftest(void **state)
+{
+    struct world *world = *state;
+    struct session s;
+    make_project(world);
+    put(world, "sub/conftest.py", "import a\n\ncollect_ignore = ['test_data.py']\n");
+    put(world, "sub/test_data.py", "x = 1\n");
+    open_world(world, false);
+    begin(world, &s);
+    collect_all(&s);
+    module(&s, "sub/conftest.py", "i:a.py n:a");
+    ran_all(&s);
+    end(&s);
+    expect(world, "");
+    put(world, "sub/conftest.py", "import a\n\ncollect_ignore = []\n");
+    expect(world, "  sub/test_data.py: sub/conftest.py: content\n");
+    put(world, "sub/conftest.py", "import a\n\ncollect_ignore = ['test_data.py']\n");
+    put(world, "a.py", "LIMIT = 2\n\ndef f():\n    return LIMIT\n\ndef g():\n    return 2\n");
+    choose(world, NULL);
+    assert_int_equal(world->verdict.selection.tests, 3);
+    assert_string_equal(selected(world, 3)->name, "sub/test_data.py");
+}
+
 static const char data_is_new[] = "  test_data.py: new test file\n";
 
 static void not_collected_by_half_a_run(void **state)
@@ -1124,6 +1148,7 @@ int main(void)
         IN_WORLD(no_tracer),
         IN_WORLD(another_root),
         IN_WORLD(not_collected),
+        IN_WORLD(left_out_by_a_conftest),
         IN_WORLD(not_collected_by_half_a_run),
         IN_WORLD(several_processes),
         IN_WORLD(a_process_without_facts),
