@@ -10,6 +10,9 @@
 #include "contract/plan.h"
 #include "record/deps.h"
 
+/* Sessions between two looks for what no record needs any more. */
+#define GARBAGE_EVERY 32
+
 /* Dependency sets of one record, or of a part of several. */
 struct id_list {
     ptd_id *items;
@@ -651,6 +654,15 @@ static uint64_t start_of(const char *session_dir)
     return (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
 }
 
+/* One transaction's work. */
+static int ingest_journals(struct ingest *in, const struct journals *journals, struct ptd_err *err)
+{
+    if (ingest_all(in, journals, err) < 0 || save_habits(in, err) < 0 ||
+        ptd_store_prune(in->store, in->environment, err) < 0)
+        return -1;
+    return in->run % GARBAGE_EVERY == 0 ? ptd_store_collect_garbage(in->store, err) : 0;
+}
+
 int ptd_ingest(const struct ptd_ingest_request *request, struct ptd_ingest_result *result,
                struct ptd_err *err)
 {
@@ -665,8 +677,7 @@ int ptd_ingest(const struct ptd_ingest_request *request, struct ptd_ingest_resul
     if (!failed && journals.count) {
         failed = ptd_store_begin(in.store, err);
         if (!failed) {
-            failed = ingest_all(&in, &journals, err) < 0 || save_habits(&in, err) < 0 ||
-                     ptd_store_prune(in.store, in.environment, err) < 0 ||
+            failed = ingest_journals(&in, &journals, err) < 0 ||
                      ptd_store_commit(in.store, err) < 0;
             if (failed)
                 ptd_store_rollback(in.store);

@@ -31,7 +31,7 @@
     "  file_id INTEGER NOT NULL REFERENCES file(id),"                                              \
     "  version_id INTEGER REFERENCES version(id),"                                                 \
     "  blocks BLOB NOT NULL,"                                                                      \
-    "  UNIQUE (file_id, version_id, blocks));"                                                     \
+    "  UNIQUE (version_id, file_id, blocks));"                                                     \
     "CREATE TABLE used_version ("                                                                  \
     "  file_id INTEGER NOT NULL REFERENCES file(id),"                                              \
     "  version_id INTEGER NOT NULL,"                                                               \
@@ -61,6 +61,9 @@
     "  baseline INTEGER NOT NULL DEFAULT 0,"                                                       \
     "  depsets BLOB NOT NULL,"                                                                     \
     "  tests BLOB,"                                                                                \
-    "  UNIQUE (environment_id, node_id, depsets));"
+    "  UNIQUE (node_id, environment_id, depsets));"                                                \
+    /* Whatever can be deleted is looked for in those that refer to it. */                         \
+    "CREATE INDEX file_version ON file (version_id);"                                              \
+    "CREATE INDEX record_run ON record (run_id);"
 
 #endif

@@ -47,7 +47,7 @@ static const char *const statement_text[PTD_SQL_COUNT] = {
     [SQL_RUN_ADD] = "INSERT INTO run (baseline, git_commit) VALUES (?1, ?2)",
     [SQL_RECORD_PUT] = "INSERT INTO record (environment_id, node_id, depsets, run_id, outcome,"
                        " duration_us, tests) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
-                       " ON CONFLICT (environment_id, node_id, depsets) DO UPDATE SET"
+                       " ON CONFLICT (node_id, environment_id, depsets) DO UPDATE SET"
                        " run_id = excluded.run_id, outcome = excluded.outcome,"
                        " duration_us = excluded.duration_us, tests = excluded.tests",
     [SQL_RECORD_PRUNE] = "DELETE FROM record WHERE baseline = 0 AND id IN (SELECT id FROM"

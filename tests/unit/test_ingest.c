@@ -480,6 +480,34 @@ static void run_g_as(struct world *world, uint32_t outcome)
     end(&s);
 }
 
+static int count_depset(ptd_id id, const void *data, size_t len, void *arg)
+{
+    (void)id, (void)data, (void)len;
+    ++*(size_t *)arg;
+    return 0;
+}
+
+static void what_nobody_needs_goes(void **state)
+{
+    struct world *world = recorded_world(state);
+    struct ptd_err err = {0};
+    size_t few = 0, count = 0;
+    must(ptd_store_each_depset(world->w.store, count_depset, &few, &err), &err);
+    for (int i = 0; i < 100; i++) {
+        char text[128];
+        snprintf(text, sizeof(text),
+                 "LIMIT = %d\n\ndef f():\n    return LIMIT\n\ndef g():\n    return 2\n", 100 + i);
+        put(world, "a.py", text);
+        look(world);
+        run_all(world);
+    }
+    expect(world, "");
+    must(ptd_store_each_depset(world->w.store, count_depset, &count, &err), &err);
+    assert_true(count < few * 20);
+    put(world, "a.py", A_PY);
+    expect(world, everything_of_a);
+}
+
 static void failures_stay_selected(void **state)
 {
     struct world *world = recorded_world(state);
@@ -1140,6 +1168,7 @@ int main(void)
         IN_WORLD(a_new_test_file),
         IN_WORLD(going_back_is_known),
         IN_WORLD(only_so_many_states_are_kept),
+        IN_WORLD(what_nobody_needs_goes),
         IN_WORLD(failures_stay_selected),
         IN_WORLD(a_failure_in_another_state),
         IN_WORLD(a_file_changed_under_the_run),
