@@ -11,6 +11,7 @@
 #include "contract/plan.h"
 #include "imports.h"
 #include "journal_write.h"
+#include "plugin_code.h"
 #include "pyapi.h"
 #include "scope.h"
 #include "scope_children.h"
@@ -18,8 +19,6 @@
 #include "tracer.h"
 
 #define PTD_EXPORT __attribute__((visibility("default")))
-
-extern const char ptd_plugin_source[];
 
 PTD_EXPORT PyObject *PyInit__pytdiff(void);
 PTD_EXPORT int ptd_tracer_preinit(const char *mode);
@@ -101,6 +100,16 @@ static PyObject *py_fact(PyObject *self, PyObject *const *args, Py_ssize_t nargs
     add_string(args[0]);
     add_string(args[1]);
     ptd_journal_end();
+    return none();
+}
+
+static PyObject *py_root(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    NEED(1);
+    char *dir = copy_fs(args[0]);
+    if (dir)
+        ptd_ids_root(dir);
+    free(dir);
     return none();
 }
 
@@ -390,6 +399,7 @@ static PyMethodDef functions[] = {
     FAST(start),
     FAST(state),
     FAST(fact),
+    FAST(root),
     FAST(exclude),
     FAST(file),
     FAST(use_file),
@@ -419,7 +429,7 @@ static int run_plugin_source(PyObject *module)
 {
     PyObject *dict = PyModule_GetDict(module);
     PyObject *inner = PyModule_Create(&inner_def);
-    PyObject *code = Py_CompileString(ptd_plugin_source, "<pyt-diff>/plugin.py", Py_file_input);
+    PyObject *code = ptd_plugin_code();
     PyObject *result = NULL;
     if (inner && code && PyDict_SetItemString(dict, "_c", inner) == 0 &&
         PyDict_SetItemString(dict, "__builtins__", PyEval_GetBuiltins()) == 0)

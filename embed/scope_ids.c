@@ -28,6 +28,7 @@ static struct table filenames; /* co_filename as it is; the value is a file id o
 static struct table codes;     /* file, line, name */
 static struct table names;
 static struct table excluded; /* directories */
+static char root[PATH_MAX];   /* real path of the project; "" = not told */
 
 static uint64_t hash_bytes(const char *key, size_t len)
 {
@@ -103,6 +104,18 @@ static uint32_t out_of_memory(void)
     return PTD_UNWATCHED;
 }
 
+void ptd_ids_root(const char *dir)
+{
+    if (!realpath(dir, root) || !root[1])
+        root[0] = '\0';
+}
+
+static bool is_below(const char *path, const char *dir)
+{
+    size_t len = strlen(dir);
+    return len && !strncmp(path, dir, len) && (path[len] == '/' || !path[len]);
+}
+
 void ptd_ids_exclude(const char *dir)
 {
     char real[PATH_MAX];
@@ -158,21 +171,30 @@ static bool is_source(const char *path)
     return !dot || !strcmp(dot, ".py") || !strcmp(dot, ".pyw");
 }
 
+/*
+ * What lies in site-packages or in pytest's temporary directories is not the project's, unless the
+ * project itself lies in the same entry of that directory: the part of a path that it shares with
+ * the root says nothing.
+ */
 static bool has_foreign_component(const char *path)
 {
-    static const char *const whole[] = {"/site-packages/", "/dist-packages/"};
-    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
-        if (strstr(path, whole[i]))
+    static const char *const marks[] = {"/site-packages/", "/dist-packages/", "/pytest-of-"};
+    size_t shared = is_below(path, root) ? strlen(root) : 0;
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+        const char *at = strstr(path + shared, marks[i]);
+        const char *inside = at ? strchr(at + strlen(marks[i]) - 1, '/') : NULL;
+        const char *end = inside ? strchr(inside + 1, '/') : NULL;
+        if (at && (!end || strncmp(path, root, (size_t)(end - path) + 1) != 0))
             return true;
     }
-    return strstr(path, "/pytest-of-") != NULL;
+    return false;
 }
 
 static bool is_excluded(const char *path)
 {
     for (size_t i = 0; i < excluded.count; i++) {
-        const struct entry *dir = &excluded.entries[i];
-        if (!strncmp(path, dir->key, dir->len) && path[dir->len] == '/')
+        const char *dir = excluded.entries[i].key;
+        if (is_below(path, dir) && !is_below(root, dir))
             return true;
     }
     return has_foreign_component(path);

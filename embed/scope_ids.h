@@ -12,6 +12,9 @@
 /* A file that is not watched; equal to PTD_J_NO_FILE. */
 #define PTD_UNWATCHED 0xffffffffu
 
+/* The project's directory, which is watched wherever it lies; to be told before code is looked at. */
+void ptd_ids_root(const char *dir);
+
 /* Directories (of the standard library, pytest's basetemp) below which nothing is watched. */
 void ptd_ids_exclude(const char *dir);
 

@@ -71,6 +71,7 @@ def _load_plan():
     with file:
         _s.plan = json.load(file)
     if _s.plan.get("record"):
+        _c.root(_s.plan.get("rootdir") or "")
         _c.start(os.path.abspath(session))
         # What a forked child does is not seen.
         os.register_at_fork(after_in_parent=_c.opaque)
@@ -410,8 +411,6 @@ def _tell_search_path():
 
 
 def _write_facts(config):
-    import platform
-
     import pytest
 
     _c.fact("role", _s.role)
@@ -420,7 +419,7 @@ def _write_facts(config):
     _c.fact("inipath", os.path.abspath(str(inipath)) if inipath else "")
     _c.fact("python", "%d.%d.%d" % sys.version_info[:3])
     _c.fact("implementation", sys.implementation.name)
-    _c.fact("platform", "%s-%s" % (sys.platform, platform.machine()))
+    _c.fact("platform", "%s-%s" % (sys.platform, os.uname().machine))
     _c.fact("pytest", pytest.__version__)
     _c.fact("tracer", _c.state()[0] or "")
     _tell_search_path()

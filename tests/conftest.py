@@ -1,0 +1,72 @@
+import pytest
+from project import Project
+
+
+@pytest.fixture
+def project(tmp_path):
+    return Project(tmp_path)
+
+
+@pytest.fixture
+def shop(project):
+    """Two modules and two test files, which share one function."""
+    project.write(
+        "prices.py",
+        '''
+        """Prices."""
+
+        RATE = 20
+
+
+        def tax(net):
+            # the usual rate
+            return net * RATE // 100
+
+
+        def discount(net):
+            return net // 10
+        ''',
+    )
+    project.write(
+        "cart.py",
+        """
+        from prices import tax
+
+
+        def total(net):
+            return net + tax(net)
+
+
+        def label():
+            return "total"
+        """,
+    )
+    project.write(
+        "test_prices.py",
+        """
+        import prices
+
+
+        def test_tax():
+            assert prices.tax(100) == 20
+
+
+        def test_discount():
+            assert prices.discount(100) == 10
+        """,
+    )
+    project.write(
+        "test_cart.py",
+        """
+        import cart
+
+
+        def test_total():
+            assert cart.total(100) == 120
+
+
+        def test_label():
+            assert cart.label() == "total"
+        """,
+    )
+    return project
