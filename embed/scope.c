@@ -47,6 +47,11 @@ struct frame {
     struct scope *scope;
     const void *thread;
     PyObject *body; /* borrowed: the call that pushed it holds it */
+    /* The frame of that body, owned; NULL while it was not looked for. Its line takes long to find
+     * out, and most calls come from the same instruction as the one before. */
+    PyObject *running;
+    long instruction;
+    uint32_t line;
 };
 
 uint32_t ptd_epoch = 1;
@@ -207,31 +212,49 @@ static PyObject *next_frame(PyObject *frame)
     return back;
 }
 
-static long line_if_body(PyObject *frame, PyObject *body)
+/* The frame of the body, owned, or NULL. */
+static PyObject *find_body(PyObject *body)
 {
-    PyObject *code = PyObject_GetAttrString(frame, "f_code");
-    long line = code == body ? ptd_pyapi_long_attr(frame, "f_lineno", 0) : -1;
-    Py_XDECREF(code);
-    return line;
-}
-
-/* The line of the import that is under way, 0 when it is not known. */
-static uint32_t import_line(PyObject *body)
-{
-    long line = -1;
     PyObject *frame = body ? (PyObject *)PyEval_GetFrame() : NULL;
-    if (!frame)
-        return 0;
-    Py_INCREF(frame);
+    Py_XINCREF(frame);
     for (int i = 0; frame && frame != Py_None && i < MOST_FRAMES; i++) {
-        line = line_if_body(frame, body);
-        if (line >= 0)
-            break;
+        PyObject *code = PyObject_GetAttrString(frame, "f_code");
+        Py_XDECREF(code); /* the frame holds it */
+        if (code == body)
+            return frame;
         frame = next_frame(frame);
     }
     Py_XDECREF(frame);
-    PyErr_Clear();
-    return line > 0 ? (uint32_t)line : 0;
+    return NULL;
+}
+
+/* The line of the import that is under way, 0 when it is not known. */
+static uint32_t import_line(void)
+{
+    uint32_t epoch = ptd_epoch;
+    PyObject *running = stack[depth - 1].running;
+    if (!running) {
+        running = find_body(stack[depth - 1].body);
+        PyErr_Clear();
+        if (!running || epoch != ptd_epoch) { /* a collection of garbage may have changed the stack */
+            Py_XDECREF(running);
+            return 0;
+        }
+        stack[depth - 1].running = running;
+        stack[depth - 1].instruction = -2;
+    }
+    long instruction = ptd_pyapi_long_attr(running, "f_lasti", -1);
+    if (epoch != ptd_epoch)
+        return 0;
+    if (instruction < 0 || instruction != stack[depth - 1].instruction) {
+        long line = ptd_pyapi_long_attr(running, "f_lineno", 0);
+        PyErr_Clear();
+        if (epoch != ptd_epoch)
+            return 0;
+        stack[depth - 1].instruction = instruction;
+        stack[depth - 1].line = line > 0 ? (uint32_t)line : 0;
+    }
+    return stack[depth - 1].line;
 }
 
 static void enter_in_import(struct ptd_code *code)
@@ -251,7 +274,7 @@ static void enter_in_import(struct ptd_code *code)
     if (++code->line_tries < MOST_LINE_TRIES) {
         PyObject *type, *value, *traceback;
         PyErr_Fetch(&type, &value, &traceback);
-        line = import_line(stack[depth - 1].body);
+        line = import_line();
         PyErr_Restore(type, value, traceback);
         if (epoch != ptd_epoch) /* a collection of garbage ran code that changed the stack */
             line = 0;
@@ -313,7 +336,7 @@ void ptd_scope_push(uint32_t id, PyObject *body)
     PyErr_Fetch(&type, &value, &traceback);
     before_switch();
     if (grow(&stack, &depth_cap, depth + 1, sizeof *stack)) {
-        stack[depth] = (struct frame){scopes[id], this_thread(), body};
+        stack[depth] = (struct frame){.scope = scopes[id], .thread = this_thread(), .body = body};
         foreign_imports += is_foreign_import(&stack[depth]);
         depth++;
     }
@@ -344,12 +367,15 @@ void ptd_scope_pop(uint32_t id)
     PyErr_Fetch(&type, &value, &traceback);
     before_switch();
     at = find_frame(id);
+    PyObject *running = NULL;
     if (at) {
+        running = stack[at].running;
         foreign_imports -= is_foreign_import(&stack[at]);
         memmove(stack + at, stack + at + 1, (depth - at - 1) * sizeof *stack);
         depth--;
     }
     after_switch();
+    Py_XDECREF(running);
     PyErr_Restore(type, value, traceback);
 }
 
@@ -444,7 +470,7 @@ void ptd_scope_start(void)
         recording = false;
         return;
     }
-    stack[0] = (struct frame){scopes[session], main_thread, NULL};
+    stack[0] = (struct frame){.scope = scopes[session], .thread = main_thread};
     depth = 1;
 }
 
