@@ -14,6 +14,7 @@
 #include "pyapi.h"
 #include "scope.h"
 #include "scope_children.h"
+#include "scope_files.h"
 #include "scope_ids.h"
 #include "tracer.h"
 
@@ -108,8 +109,21 @@ static PyObject *py_exclude(PyObject *self, PyObject *const *args, Py_ssize_t na
 {
     NEED(1);
     char *dir = copy_fs(args[0]);
-    if (dir)
+    if (dir) {
         ptd_ids_exclude(dir);
+        ptd_files_exclude(dir);
+    }
+    free(dir);
+    return none();
+}
+
+/* root(path): below which files are watched; again for other names of the same directory. */
+static PyObject *py_root(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    NEED(1);
+    char *dir = copy_fs(args[0]);
+    if (dir)
+        ptd_files_root(dir);
     free(dir);
     return none();
 }
@@ -329,6 +343,7 @@ static void in_forked_child(void)
 {
     ptd_journal_forked();
     ptd_scope_forget();
+    ptd_files_forget();
 }
 
 static int exclude_paths(void)
@@ -366,6 +381,7 @@ static int start_recording(const char *dir)
         ptd_scope_forget();
         return -1;
     }
+    ptd_files_start();
     pthread_atfork(NULL, NULL, in_forked_child);
     return 0;
 }
@@ -391,6 +407,7 @@ static PyMethodDef functions[] = {
     FAST(state),
     FAST(fact),
     FAST(exclude),
+    FAST(root),
     FAST(file),
     FAST(use_file),
     FAST(fixture_new),
