@@ -117,6 +117,17 @@ static PyObject *py_exclude(PyObject *self, PyObject *const *args, Py_ssize_t na
     return none();
 }
 
+/* leave_out(directory): what happens to files in it does not count. */
+static PyObject *py_leave_out(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    NEED(1);
+    char *dir = copy_fs(args[0]);
+    if (dir)
+        ptd_files_exclude(dir);
+    free(dir);
+    return none();
+}
+
 /* root(path): below which files are watched; again for other names of the same directory. */
 static PyObject *py_root(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 {
@@ -408,6 +419,7 @@ static PyMethodDef functions[] = {
     FAST(fact),
     FAST(exclude),
     FAST(root),
+    FAST(leave_out),
     FAST(file),
     FAST(use_file),
     FAST(fixture_new),

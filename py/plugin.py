@@ -74,8 +74,8 @@ def _load_plan():
         _c.start(os.path.abspath(session))
         if _s.plan.get("rootdir"):
             _c.root(_s.plan["rootdir"])
-            _c.exclude(os.path.dirname(os.path.dirname(os.path.abspath(session))))
-            _c.exclude(sys.prefix)
+            _c.leave_out(os.path.dirname(os.path.dirname(os.path.abspath(session))))
+            _c.leave_out(sys.prefix)
         # What a forked child does is not seen.
         os.register_at_fork(after_in_parent=_c.opaque)
 
@@ -450,7 +450,7 @@ def _tell_basetemp(config):
 def _exclude_cache(config):
     cache = getattr(getattr(config, "cache", None), "_cachedir", None)
     if cache:
-        _c.exclude(str(cache))
+        _c.leave_out(str(cache))
 
 
 def _distributes(config):

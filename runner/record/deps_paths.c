@@ -172,9 +172,9 @@ void ptd_dep_paths_add(const struct ptd_dep_context *c, uint32_t scope, struct p
     for (size_t k = 0; k + 1 < list->count; k += 2) {
         const struct ptd_dep_path *path = &c->paths[list->items[k + 1]];
         uint32_t kind = list->items[k];
-        size_t at = kind == PTD_ACCESS_LIST                                   ? path->listing
+        size_t at = kind == PTD_ACCESS_LIST                                 ? path->listing
                     : kind == PTD_ACCESS_STAT || kind == PTD_ACCESS_MISSING ? path->existence
-                                                                              : path->content;
+                                                                            : path->content;
         if (kind == PTD_ACCESS_READ && at == SIZE_MAX)
             at = path->existence;
         if (kind != PTD_ACCESS_WROTE && at != SIZE_MAX)

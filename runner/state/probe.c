@@ -31,9 +31,9 @@ static bool ends_with(const char *s, const char *tail)
 /* What tools leave in a tree while they run. */
 static bool is_noise(const char *name)
 {
-    static const char *const names[] = {".",           "..",          "__pycache__", ".git",
-                                        ".hypothesis", ".mypy_cache", ".ruff_cache", ".coverage",
-                                        ".pytest_cache"};
+    static const char *const names[] = {".",           "..",          "__pycache__",
+                                        ".git",        ".hypothesis", ".mypy_cache",
+                                        ".ruff_cache", ".coverage",   ".pytest_cache"};
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
         if (strcmp(name, names[i]) == 0)
             return true;
