@@ -7,11 +7,12 @@
 
 #include "pyapi.h"
 #include "scope.h"
+#include "scope_files.h"
 #include "scope_ids.h"
 
 #define SESSION 0u
 
-static PyObject *original_import, *original_gcd_import, *original_exec; /* owned */
+static PyObject *original_import, *original_gcd_import, *original_find, *original_exec; /* owned */
 static PyObject *key_file, *key_name, *key_package, *key_spec;          /* owned strings */
 static PyObject *modules;                                               /* borrowed: sys.modules */
 
@@ -414,6 +415,21 @@ static PyObject *gcd_import(PyObject *self, PyObject *const *args, Py_ssize_t na
     return result;
 }
 
+/* ---- _frozen_importlib._find_and_load ---- */
+
+/* Where every import ends up whose module is not loaded yet. What it looks at while it searches and
+ * reads is told by the names and files that are noted above; the code of the module itself is run by
+ * exec. */
+static PyObject *find_and_load(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+                               PyObject *kwnames)
+{
+    (void)self;
+    ptd_files_quiet++;
+    PyObject *result = ptd_pyapi_call(original_find, args, nargs, kwnames);
+    ptd_files_quiet--;
+    return result;
+}
+
 /* ---- builtins.exec ---- */
 
 /* The watched file whose module body a code object is. */
@@ -434,6 +450,15 @@ static uint32_t module_body_file(PyObject *code)
     return file;
 }
 
+static PyObject *run(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    int quiet = ptd_files_quiet;
+    ptd_files_quiet = 0;
+    PyObject *result = ptd_pyapi_call(original_exec, args, nargs, kwnames);
+    ptd_files_quiet = quiet;
+    return result;
+}
+
 static PyObject *exec(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     (void)self;
@@ -441,14 +466,14 @@ static PyObject *exec(PyObject *self, PyObject *const *args, Py_ssize_t nargs, P
     if (ptd_scope_recording() && nargs >= 1)
         file = module_body_file(args[0]);
     if (file == PTD_UNWATCHED)
-        return ptd_pyapi_call(original_exec, args, nargs, kwnames);
+        return run(args, nargs, kwnames);
     const char *label = NULL;
     if (nargs >= 2)
         label = ptd_pyapi_utf8(global_item(args[1], key_name), NULL);
     uint32_t scope = ptd_scope_module(file, label ? label : "");
     ptd_scope_import(file);
     ptd_scope_push(scope, args[0]);
-    PyObject *result = ptd_pyapi_call(original_exec, args, nargs, kwnames);
+    PyObject *result = run(args, nargs, kwnames);
     ptd_scope_pop(scope);
     return result;
 }
@@ -458,6 +483,7 @@ static PyObject *exec(PyObject *self, PyObject *const *args, Py_ssize_t nargs, P
 #define KEYWORDS (PTD_METH_FASTCALL | METH_KEYWORDS)
 static PyMethodDef import_def = {"__import__", PTD_CFUNCTION(import), KEYWORDS, NULL};
 static PyMethodDef gcd_import_def = {"_gcd_import", PTD_CFUNCTION(gcd_import), KEYWORDS, NULL};
+static PyMethodDef find_def = {"_find_and_load", PTD_CFUNCTION(find_and_load), KEYWORDS, NULL};
 static PyMethodDef exec_def = {"exec", PTD_CFUNCTION(exec), KEYWORDS, NULL};
 
 int ptd_imports_wrap(char *why, size_t size)
@@ -469,6 +495,7 @@ int ptd_imports_wrap(char *why, size_t size)
     key_spec = PyUnicode_InternFromString("__spec__");
     if (modules && key_file && key_name && key_package && key_spec &&
         ptd_wrap("_frozen_importlib", &gcd_import_def, &original_gcd_import) == 0 &&
+        ptd_wrap("_frozen_importlib", &find_def, &original_find) == 0 &&
         ptd_wrap("builtins", &exec_def, &original_exec) == 0 &&
         ptd_wrap("builtins", &import_def, &original_import) == 0)
         return 0;

@@ -15,6 +15,7 @@
 #include "pyapi.h"
 #include "scope.h"
 #include "scope_children.h"
+#include "scope_files.h"
 #include "scope_ids.h"
 #include "tracer.h"
 
@@ -103,22 +104,38 @@ static PyObject *py_fact(PyObject *self, PyObject *const *args, Py_ssize_t nargs
     return none();
 }
 
-static PyObject *py_root(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
-{
-    NEED(1);
-    char *dir = copy_fs(args[0]);
-    if (dir)
-        ptd_ids_root(dir);
-    free(dir);
-    return none();
-}
-
 static PyObject *py_exclude(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 {
     NEED(1);
     char *dir = copy_fs(args[0]);
-    if (dir)
+    if (dir) {
         ptd_ids_exclude(dir);
+        ptd_files_exclude(dir);
+    }
+    free(dir);
+    return none();
+}
+
+/* leave_out(directory): what happens to files in it does not count. */
+static PyObject *py_leave_out(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    NEED(1);
+    char *dir = copy_fs(args[0]);
+    if (dir)
+        ptd_files_exclude(dir);
+    free(dir);
+    return none();
+}
+
+/* root(path): the project's directory; again for other names of the same directory. */
+static PyObject *py_root(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    NEED(1);
+    char *dir = copy_fs(args[0]);
+    if (dir) {
+        ptd_ids_root(dir);
+        ptd_files_root(dir);
+    }
     free(dir);
     return none();
 }
@@ -338,6 +355,7 @@ static void in_forked_child(void)
 {
     ptd_journal_forked();
     ptd_scope_forget();
+    ptd_files_forget();
 }
 
 static int exclude_paths(void)
@@ -375,6 +393,7 @@ static int start_recording(const char *dir)
         ptd_scope_forget();
         return -1;
     }
+    ptd_files_start();
     pthread_atfork(NULL, NULL, in_forked_child);
     return 0;
 }
@@ -401,6 +420,7 @@ static PyMethodDef functions[] = {
     FAST(fact),
     FAST(root),
     FAST(exclude),
+    FAST(leave_out),
     FAST(file),
     FAST(use_file),
     FAST(fixture_new),

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "journal_write.h"
+#include "scope_files.h"
 #include "scope_ids.h"
 #include "tracer.h"
 
@@ -30,6 +31,8 @@ enum set_kind {
     SET_USE,
     SET_FILE,
     SET_NAME,
+    SET_LISTED, /* those above are written as lists of a delta */
+    SET_ACCESS = SET_LISTED,
     SET_COUNT,
 };
 
@@ -68,10 +71,11 @@ static struct list module_scopes; /* by file id: scope id + 1 */
 static struct scope *spare;       /* a freed test scope, for the next one */
 static const void *main_thread;
 
-/* The address of a thread's own variable is its name. */
-static const void *this_thread(void)
+/* The address of a thread's own variable is its name. Also called where memory must not be
+ * allocated, hence the model. */
+const void *ptd_scope_thread(void)
 {
-    static __thread char self;
+    static __thread char self __attribute__((tls_model("initial-exec")));
     return &self;
 }
 
@@ -184,25 +188,35 @@ static bool is_base(const struct scope *scope)
            scope->kind == PTD_SCOPE_SESSION;
 }
 
-/* Whether the innermost scope alone is to be charged for what this thread does. */
-static bool is_plain(void)
+/* Whether the innermost scope alone is to be charged for what a thread does. */
+static bool is_plain_for(const void *thread)
 {
     const struct frame *top = &stack[depth - 1];
     if (foreign_imports)
         return false;
-    return top->scope->kind != PTD_SCOPE_MODULE || top->thread == this_thread();
+    return top->scope->kind != PTD_SCOPE_MODULE || top->thread == thread;
 }
 
-static void charge(enum set_kind kind, uint32_t id)
+static bool is_plain(void)
+{
+    return is_plain_for(ptd_scope_thread());
+}
+
+static void charge_for(const void *thread, enum set_kind kind, uint32_t id)
 {
     if (!recording)
         return;
     size_t i = depth - 1;
     add_to(stack[i].scope, kind, id);
-    if (is_plain())
+    if (is_plain_for(thread))
         return;
     while (i > 0 && !is_base(stack[i].scope))
         add_to(stack[--i].scope, kind, id);
+}
+
+static void charge(enum set_kind kind, uint32_t id)
+{
+    charge_for(ptd_scope_thread(), kind, id);
 }
 
 static PyObject *next_frame(PyObject *frame)
@@ -311,8 +325,24 @@ static bool is_alone(void)
     return !ptd_py.next_interpreter(ptd_py.first_interpreter());
 }
 
+/* `thread` is NULL for what is charged to nobody in particular. */
+static void add_access(uint32_t access, const void *thread)
+{
+    if (thread)
+        charge_for(thread, SET_ACCESS, access);
+    else if (recording)
+        add_to(stack[0].scope, SET_ACCESS, access);
+}
+
+static void take_accesses(void)
+{
+    if (recording && !ptd_files_drain(add_access))
+        ptd_scope_disturbed();
+}
+
 static void before_switch(void)
 {
+    take_accesses();
     if (!ptd_tracer_leave() || !is_alone())
         ptd_scope_disturbed();
 }
@@ -320,6 +350,10 @@ static void before_switch(void)
 static void after_switch(void)
 {
     ptd_epoch++;
+    if (recording) {
+        enum ptd_scope_kind kind = stack[depth - 1].scope->kind;
+        ptd_files_suspect(kind == PTD_SCOPE_SESSION || kind == PTD_SCOPE_COLLECT);
+    }
     ptd_tracer_arrive();
 }
 
@@ -336,7 +370,8 @@ void ptd_scope_push(uint32_t id, PyObject *body)
     PyErr_Fetch(&type, &value, &traceback);
     before_switch();
     if (grow(&stack, &depth_cap, depth + 1, sizeof *stack)) {
-        stack[depth] = (struct frame){.scope = scopes[id], .thread = this_thread(), .body = body};
+        stack[depth] = (struct frame){
+            .scope = scopes[id], .thread = ptd_scope_thread(), .body = body};
         foreign_imports += is_foreign_import(&stack[depth]);
         depth++;
     }
@@ -351,7 +386,7 @@ static size_t find_frame(uint32_t id)
     for (size_t i = depth - 1; i > 0; i--) {
         if (stack[i].scope->id != id)
             continue;
-        if (stack[i].thread == this_thread())
+        if (stack[i].thread == ptd_scope_thread())
             return i;
         other = other ? other : i;
     }
@@ -464,7 +499,7 @@ void ptd_scope_start(void)
     if (depth)
         return;
     recording = true;
-    main_thread = this_thread();
+    main_thread = ptd_scope_thread();
     uint32_t session = ptd_scope_new(PTD_SCOPE_SESSION, PTD_J_NO_FILE, "session");
     if (session == PTD_J_NO_SCOPE || !grow(&stack, &depth_cap, 1, sizeof *stack)) {
         recording = false;
@@ -472,6 +507,7 @@ void ptd_scope_start(void)
     }
     stack[0] = (struct frame){.scope = scopes[session], .thread = main_thread};
     depth = 1;
+    ptd_files_suspect(true);
 }
 
 bool ptd_scope_recording(void)
@@ -542,9 +578,20 @@ static void write_delta(struct scope *scope)
     ptd_journal_begin(PTD_J_DELTA);
     ptd_journal_u32(scope->id);
     ptd_journal_u32(scope->flags);
-    for (int i = 0; i < SET_COUNT; i++)
+    for (int i = 0; i < SET_LISTED; i++)
         ptd_journal_u32s(scope->sets[i].fresh.items, scope->sets[i].fresh.len);
     ptd_journal_u32s(scope->pairs.items, scope->pairs.len);
+    ptd_journal_end();
+    const struct list *accesses = &scope->sets[SET_ACCESS].fresh;
+    if (!accesses->len)
+        return;
+    ptd_journal_begin(PTD_J_ACCESS);
+    ptd_journal_u32(scope->id);
+    ptd_journal_u32((uint32_t)accesses->len);
+    for (size_t i = 0; i < accesses->len; i++) {
+        ptd_journal_u32(accesses->items[i] % PTD_FILES_KINDS);
+        ptd_journal_u32(accesses->items[i] / PTD_FILES_KINDS);
+    }
     ptd_journal_end();
 }
 
@@ -563,6 +610,7 @@ static void clear_fresh(struct scope *scope)
 
 void ptd_scope_flush(void)
 {
+    take_accesses();
     size_t count = dirty_count;
     dirty_count = 0;
     for (size_t i = 0; recording && i < count; i++) {

@@ -31,6 +31,9 @@ struct ptd_code {
     bool module_body;
 };
 
+/* A name for the current thread. Needs no GIL. */
+const void *ptd_scope_thread(void);
+
 /* Changes with each change of the stack. */
 extern uint32_t ptd_epoch;
 

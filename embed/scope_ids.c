@@ -7,6 +7,7 @@
 
 #include "contract/journal.h"
 #include "journal_write.h"
+#include "scope_files.h"
 
 /* Byte strings numbered in order of insertion, each with a value of the table's user. */
 struct entry {
@@ -120,15 +121,19 @@ void ptd_ids_exclude(const char *dir)
 {
     char real[PATH_MAX];
     bool added;
+    ptd_files_quiet++;
     if (realpath(dir, real) && real[1])
         put(&excluded, real, strlen(real), &added);
+    ptd_files_quiet--;
 }
 
 static void write_file(uint32_t id, const char *path, size_t len)
 {
     struct stat st;
+    ptd_files_quiet++;
     if (stat(path, &st) < 0)
         memset(&st, 0, sizeof st);
+    ptd_files_quiet--;
     ptd_journal_begin(PTD_J_FILE);
     ptd_journal_u32(id);
     ptd_journal_bytes(path, len);
@@ -154,7 +159,10 @@ static uint32_t add_file(const char *real)
 uint32_t ptd_ids_file(const char *path)
 {
     char real[PATH_MAX];
-    return realpath(path, real) ? add_file(real) : PTD_UNWATCHED;
+    ptd_files_quiet++;
+    bool found = realpath(path, real) != NULL;
+    ptd_files_quiet--;
+    return found ? add_file(real) : PTD_UNWATCHED;
 }
 
 const char *ptd_ids_path(uint32_t file)
@@ -190,24 +198,49 @@ static bool has_foreign_component(const char *path)
     return false;
 }
 
-static bool is_excluded(const char *path)
+static bool is_below_excluded(const char *path)
 {
     for (size_t i = 0; i < excluded.count; i++) {
         const char *dir = excluded.entries[i].key;
         if (is_below(path, dir) && !is_below(root, dir))
             return true;
     }
-    return has_foreign_component(path);
+    return false;
+}
+
+static bool is_excluded(const char *path)
+{
+    return is_below_excluded(path) || has_foreign_component(path);
+}
+
+bool ptd_ids_is_library(PyObject *filename)
+{
+    char real[PATH_MAX];
+    const char *name = ptd_pyapi_utf8(filename, NULL);
+    if (!name)
+        return false;
+    if (!strncmp(name, "<frozen ", 8))
+        return true;
+    if (has_foreign_component(name))
+        return false;
+    if (is_below_excluded(name))
+        return true;
+    ptd_files_quiet++;
+    bool found = ptd_ids_watched(filename) == PTD_UNWATCHED && realpath(name, real);
+    ptd_files_quiet--;
+    return found && is_below_excluded(real) && !has_foreign_component(real);
 }
 
 static uint32_t decide(const char *name)
 {
     char real[PATH_MAX];
     struct stat st;
-    if (name[0] == '<' || !name[0] || !is_source(name) || !realpath(name, real) ||
-        stat(real, &st) < 0 || !S_ISREG(st.st_mode) || is_excluded(real))
+    if (name[0] == '<' || !name[0] || !is_source(name))
         return PTD_UNWATCHED;
-    return add_file(real);
+    ptd_files_quiet++;
+    bool found = realpath(name, real) && stat(real, &st) == 0 && S_ISREG(st.st_mode);
+    ptd_files_quiet--;
+    return found && !is_excluded(real) ? add_file(real) : PTD_UNWATCHED;
 }
 
 uint32_t ptd_ids_watched(PyObject *filename)

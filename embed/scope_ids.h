@@ -24,6 +24,10 @@ void ptd_ids_exclude(const char *dir);
  */
 uint32_t ptd_ids_watched(PyObject *filename);
 
+/* Whether a co_filename is one of the standard library, or frozen into the interpreter. Never leaves
+ * an exception. */
+bool ptd_ids_is_library(PyObject *filename);
+
 /* Id of any existing file, watched or not; PTD_UNWATCHED when it does not exist. */
 uint32_t ptd_ids_file(const char *path);
 /* Its real path, owned by the table. */

@@ -73,6 +73,9 @@ def _load_plan():
     if _s.plan.get("record"):
         _c.root(_s.plan.get("rootdir") or "")
         _c.start(os.path.abspath(session))
+        if _s.plan.get("rootdir"):
+            _c.leave_out(os.path.dirname(os.path.dirname(os.path.abspath(session))))
+            _c.leave_out(sys.prefix)
         # What a forked child does is not seen.
         os.register_at_fork(after_in_parent=_c.opaque)
 
@@ -442,6 +445,12 @@ def _tell_basetemp(config):
         _c.fact("basetemp", os.path.realpath(str(given)))
 
 
+def _exclude_cache(config):
+    cache = getattr(getattr(config, "cache", None), "_cachedir", None)
+    if cache:
+        _c.leave_out(str(cache))
+
+
 def _distributes(config):
     return config.pluginmanager.hasplugin("dsession") or bool(getattr(config.option, "tx", None))
 
@@ -452,6 +461,7 @@ def pytest_configure(config):
         return
     _s.config = config
     _s.rootdir = os.path.realpath(str(config.rootpath))
+    _c.root(str(config.rootpath))
     _s.partial_files = _partial_arguments(config)
     _s.partial_all = bool(config.getoption("lf", False))
     if _s.plan.get("select"):
@@ -474,6 +484,7 @@ def pytest_sessionstart(session):
     if _c.state()[0]:
         _write_facts(config)
         _tell_basetemp(config)
+        _exclude_cache(config)
 
 
 @_hook(hookwrapper=True, tryfirst=True)

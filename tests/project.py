@@ -99,7 +99,7 @@ class Project:
         os.utime(path, (self.clock, self.clock))
 
     def write(self, path, text):
-        """Writes a file of the project; tests in it note that they ran. Bytes are left as they are."""
+        """Writes a file of the project; tests in it note that they ran. Bytes stay as they are."""
         full = self.root / path
         full.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(text, str):
@@ -172,7 +172,9 @@ class Project:
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             raise
-        return Result(process.returncode, out, err, self.take(self.ran_log), self.take(self.started_log))
+        return Result(
+            process.returncode, out, err, self.take(self.ran_log), self.take(self.started_log)
+        )
 
     def run(self, *args, env=None, cwd=None):
         self.take(self.ran_log)
@@ -228,7 +230,7 @@ def assert_idle(result):
 
 
 def make_environment(folder, with_pytest=True):
-    """A virtual environment, whose pytest is that of PYTHON; its interpreter and its site-packages."""
+    """A virtual environment with the pytest of PYTHON: its interpreter, its site-packages."""
     subprocess.run([PYTHON, "-m", "venv", "--without-pip", str(folder)], check=True)
     site = next(Path(folder).glob("lib/python*/site-packages"))
     if with_pytest:

@@ -1,6 +1,7 @@
 #include "cmd/run.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,9 @@ struct run {
     struct ptd_options *options; /* borrowed */
     struct ptd_workspace w;
     struct ptd_verdict verdict;
-    char **scope; /* positional arguments relative to the root; owned, NULL-terminated; NULL = none */
+    /* What pytest collects, relative to the root: its positional arguments or what stands for them;
+     * owned, NULL-terminated; NULL = everything. */
+    char **scope;
     const char **keep; /* those of them that are node ids; owned array of borrowed */
     char python[64]; /* "CPython 3.11.7" */
     bool everything;
@@ -28,11 +31,54 @@ struct run {
     int signal;
 };
 
+/* The existing paths that `testpaths` names; NULL when they cannot be told. */
+static char **testpaths_scope(const struct run *r)
+{
+    char **scope = NULL;
+    size_t count = 0, cap = 0;
+    for (char **t = r->w.project.testpaths; *t; t++) {
+        PTD_CLEANUP_FREE char *pattern = ptd_path_join(r->w.project.cwd, *t);
+        glob_t found = {0};
+        bool every_depth = strstr(*t, "**") != NULL; /* which glob() does not know */
+        if (!every_depth && glob(pattern, 0, NULL, &found) == 0)
+            for (size_t i = 0; i < found.gl_pathc; i++) {
+                scope = ptd_xgrow(scope, &cap, count + 2, sizeof(char *));
+                scope[count++] = ptd_workspace_relative(&r->w, found.gl_pathv[i]);
+                scope[count] = NULL;
+            }
+        globfree(&found);
+        if (every_depth) {
+            for (size_t i = 0; i < count; i++)
+                free(scope[i]);
+            free(scope);
+            return NULL;
+        }
+    }
+    return scope;
+}
+
+/* Without paths on the command line pytest takes `testpaths` in the rootdir, elsewhere the current
+ * directory. */
+static void make_default_scope(struct run *r)
+{
+    const struct ptd_project *project = &r->w.project;
+    if (r->options->args_file)
+        return;
+    if (strcmp(project->cwd, project->rootdir) == 0) {
+        r->scope = testpaths_scope(r);
+    } else if (ptd_path_within(project->cwd, project->rootdir)) {
+        r->scope = ptd_xcalloc(2, sizeof(char *));
+        r->scope[0] = ptd_workspace_relative(&r->w, ".");
+    }
+}
+
 static void make_scope(struct run *r)
 {
     const struct ptd_options *o = r->options;
-    if (!o->path_count)
+    if (!o->path_count) {
+        make_default_scope(r);
         return;
+    }
     size_t kept = 0;
     r->scope = ptd_xcalloc(o->path_count + 1, sizeof(char *));
     r->keep = ptd_xcalloc(o->path_count + 1, sizeof(char *));
@@ -68,10 +114,16 @@ static int run_plain(const struct run *r, struct ptd_session_result *result, str
     return ptd_session_run(&request, result, err);
 }
 
-static void hex(const struct ptd_hash128 *hash, char text[33])
+/* What the answer that nothing is affected depends on, in hexadecimal. */
+static void idle_key(const struct run *r, char text[33])
 {
+    PTD_CLEANUP_BUF struct ptd_buf all = PTD_BUF_INIT;
+    ptd_buf_add(&all, &r->w.digest, sizeof(r->w.digest));
+    for (char **s = r->scope; s && *s; s++)
+        ptd_buf_add(&all, *s, strlen(*s) + 1);
+    struct ptd_hash128 hash = ptd_hash128(all.data, all.len);
     for (int i = 0; i < 16; i++)
-        snprintf(text + i * 2, 3, "%02x", hash->bytes[i]);
+        snprintf(text + i * 2, 3, "%02x", hash.bytes[i]);
 }
 
 /* The question whether anything is affected was answered for exactly this state before. */
@@ -81,9 +133,9 @@ static bool known_idle(struct run *r, size_t *total)
     PTD_CLEANUP_FREE char *value = NULL;
     char digest[33];
     if (r->everything || o->since_baseline || o->baseline || (r->keep && r->keep[0]) || o->json ||
-        o->dry_run || r->scope)
+        o->dry_run)
         return false;
-    hex(&r->w.digest, digest);
+    idle_key(r, digest);
     if (ptd_store_meta_get(r->w.store, "idle", &value, NULL) < 0 || !value ||
         strncmp(value, digest, 32) != 0)
         return false;
@@ -95,9 +147,9 @@ static void remember_idle(struct run *r)
 {
     const struct ptd_selection *s = &r->verdict.selection;
     char digest[33];
-    if (!r->w.writable || s->count || r->scope || r->options->since_baseline || r->everything)
+    if (!r->w.writable || s->count || s->outside || r->options->since_baseline || r->everything)
         return;
-    hex(&r->w.digest, digest);
+    idle_key(r, digest);
     PTD_CLEANUP_FREE char *value = ptd_xasprintf("%s %zu", digest, s->total);
     /* A lost answer is only asked for again. */
     ptd_store_meta_set(r->w.store, "idle", value, NULL);

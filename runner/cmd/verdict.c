@@ -153,7 +153,11 @@ const char *ptd_verdict_describe(size_t broken, void *arg)
     switch (f->kind) {
     case PTD_FILE_SOURCE:
     case PTD_FILE_OPAQUE:
+    case PTD_FILE_EXISTS:
         snprintf(v->description, sizeof(v->description), "%s: %s", f->path, b->what);
+        return v->description;
+    case PTD_FILE_LISTING:
+        snprintf(v->description, sizeof(v->description), "%s/: %s", f->path, b->what);
         return v->description;
     case PTD_FILE_IMPORT:
         snprintf(v->description, sizeof(v->description),

@@ -111,9 +111,9 @@ static void make_digest(struct ptd_workspace *w)
     PTD_CLEANUP_BUF struct ptd_buf all = PTD_BUF_INIT;
     ptd_buf_add(&all, &state, sizeof(state));
     ptd_buf_adds(&all, w->environment.name);
-    for (char **p = w->excluded_paths; *p; p++)
+    for (char **p = w->excluded_paths; p && *p; p++)
         ptd_buf_addf(&all, "\n%s", *p);
-    for (const char **p = w->excluded_ids; *p; p++)
+    for (const char **p = w->excluded_ids; p && *p; p++)
         ptd_buf_addf(&all, "\n::%s", *p);
     w->digest = ptd_hash128(all.data, all.len);
 }
@@ -237,6 +237,9 @@ void ptd_workspace_close(struct ptd_workspace *w)
 bool ptd_workspace_is_test_file(const struct ptd_workspace *w, const char *path)
 {
     size_t n = strlen(path);
+    for (char **p = w->excluded_paths; p && *p; p++)
+        if (ptd_path_within(path, *p))
+            return false;
     bool python = n > 3 && strcmp(path + n - 3, ".py") == 0;
     if (python)
         return w->doctests || ptd_project_is_test_file(&w->project, path);

@@ -10,7 +10,7 @@
  * Numbers are little endian. A string is a u32 length and its bytes (UTF-8, or the file system's own
  * bytes for paths), without NUL. A reader stops at the first record that is cut off or fails its CRC.
  *
- * Ids (file, code, name, scope) are per process, start at 0 and are defined before their first use.
+ * Ids (file, code, name, scope, path) are per process, start at 0 and are defined before their first use.
  * What belongs to a scope is additive: several J_DELTA of one scope are united, also when they
  * repeat an id.
  */
@@ -78,6 +78,30 @@ enum ptd_journal_type {
     PTD_J_START = 9,
     /* u32 exit status of pytest: the process came to its end. */
     PTD_J_END = 10,
+    /* A file or directory below the rootdir that somebody looked at. u32 id, string path (absolute,
+     * symbolic links as they were used), then what stat() said when the process first came by: u32
+     * enum ptd_path_type, u64 size, u64 mtime in ns, u64 inode. */
+    PTD_J_PATH = 11,
+    /* u32 scope id, u32 count, then that many pairs (u32 enum ptd_access, u32 path id): what the scope
+     * did with files. Additive, as J_DELTA. */
+    PTD_J_ACCESS = 12,
+};
+
+enum ptd_path_type {
+    PTD_PATH_ABSENT = 0,
+    PTD_PATH_FILE = 1,
+    PTD_PATH_DIRECTORY = 2,
+    PTD_PATH_OTHER = 3,
+};
+
+enum ptd_access {
+    PTD_ACCESS_READ = 0,    /* its content */
+    PTD_ACCESS_LIST = 1,    /* the names in a directory */
+    PTD_ACCESS_STAT = 2,    /* that it is there, its type or size */
+    PTD_ACCESS_MISSING = 3, /* it was looked for and was not there */
+    /* The process itself changed it (of a directory: made or removed an entry). In the session's
+     * scope, whoever did it. */
+    PTD_ACCESS_WROTE = 4,
 };
 
 #define PTD_J_NO_FILE  0xffffffffu

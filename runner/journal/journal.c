@@ -101,6 +101,45 @@ static void read_name(struct ptd_journal *j, struct ptd_reader *r)
     j->names[j->name_count++] = name;
 }
 
+static void read_path(struct ptd_journal *j, struct ptd_reader *r)
+{
+    struct ptd_journal_path path;
+    expect_id(r, j->path_count);
+    path.path = read_string(j, r);
+    uint32_t type = ptd_reader_u32(r);
+    path.type = (enum ptd_path_type)type;
+    path.size = ptd_reader_u64(r);
+    path.mtime_ns = ptd_reader_u64(r);
+    path.ino = ptd_reader_u64(r);
+    if (path.path[0] != '/' || type > PTD_PATH_OTHER)
+        r->bad = 1;
+    if (r->bad)
+        return;
+    j->paths = ptd_xgrow(j->paths, &j->path_cap, j->path_count + 1, sizeof(path));
+    j->paths[j->path_count++] = path;
+}
+
+static void read_access(struct ptd_journal *j, struct ptd_reader *r)
+{
+    uint32_t id = ptd_reader_u32(r);
+    size_t count = ptd_reader_u32(r);
+    if (r->bad || id >= j->scope_count || (size_t)(r->end - r->pos) / 8 < count) {
+        r->bad = 1;
+        return;
+    }
+    struct ptd_u32s *out = &j->scopes[id].accesses;
+    out->items = ptd_xgrow(out->items, &out->cap, out->count + count * 2, sizeof(uint32_t));
+    for (size_t i = 0; i < count; i++) {
+        uint32_t kind = ptd_reader_u32(r), path = ptd_reader_u32(r);
+        if (kind > PTD_ACCESS_WROTE || path >= j->path_count)
+            r->bad = 1;
+        out->items[out->count + i * 2] = kind;
+        out->items[out->count + i * 2 + 1] = path;
+    }
+    if (!r->bad)
+        out->count += count * 2;
+}
+
 static void read_scope(struct ptd_journal *j, struct ptd_reader *r)
 {
     struct ptd_journal_scope scope = {0};
@@ -233,6 +272,12 @@ static bool read_record(struct ptd_journal *j, uint32_t type, struct ptd_reader 
         j->status = ptd_reader_u32(r);
         j->ended = !r->bad;
         break;
+    case PTD_J_PATH:
+        read_path(j, r);
+        break;
+    case PTD_J_ACCESS:
+        read_access(j, r);
+        break;
     default:
         r->bad = 1;
     }
@@ -293,6 +338,7 @@ void ptd_journal_release(struct ptd_journal *j)
         free(j->scopes[i].imports.items);
         free(j->scopes[i].names.items);
         free(j->scopes[i].pairs.items);
+        free(j->scopes[i].accesses.items);
     }
     for (size_t i = 0; i < j->collect_count; i++)
         free(j->collects[i].tests);
@@ -302,6 +348,7 @@ void ptd_journal_release(struct ptd_journal *j)
     free(j->files);
     free(j->codes);
     free(j->names);
+    free(j->paths);
     free(j->scopes);
     free(j->collects);
     free(j->tests);

@@ -27,6 +27,12 @@ struct ptd_journal_code {
     const char *name;
 };
 
+struct ptd_journal_path {
+    const char *path;
+    enum ptd_path_type type;
+    uint64_t size, mtime_ns, ino;
+};
+
 /* Growing list of ids; not sorted, may repeat. */
 struct ptd_u32s {
     uint32_t *items; /* owned */
@@ -39,6 +45,7 @@ struct ptd_journal_scope {
     uint32_t flags;
     const char *label;
     struct ptd_u32s codes, uses, imports, names, pairs;
+    struct ptd_u32s accesses; /* pairs of enum ptd_access and path id */
 };
 
 struct ptd_journal_collect {
@@ -64,6 +71,8 @@ struct ptd_journal {
     size_t code_count, code_cap;
     const char **names;
     size_t name_count, name_cap;
+    struct ptd_journal_path *paths;
+    size_t path_count, path_cap;
     struct ptd_journal_scope *scopes;
     size_t scope_count, scope_cap;
     struct ptd_journal_collect *collects;

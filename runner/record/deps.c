@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "record/deps_paths.h"
 
 void ptd_u32s_add(struct ptd_u32s *list, uint32_t value)
 {
@@ -122,14 +123,27 @@ static const struct ptd_blocks *blocks_of(struct ptd_dep_context *c, uint32_t fi
     return f->blocks;
 }
 
+void ptd_dep_set_version(struct ptd_dep_context *c, size_t at, ptd_id version)
+{
+    size_t old = c->version_count;
+    if (at >= old) {
+        c->versions = ptd_xgrow(c->versions, &c->version_cap, at + 1, sizeof(*c->versions));
+        memset(c->versions + old, 0, (at + 1 - old) * sizeof(*c->versions));
+        c->version_count = at + 1;
+    }
+    if (c->versions[at] == 0 || version == PTD_VERSION_UNKNOWN)
+        c->versions[at] = version;
+}
+
 int ptd_dep_context_init(struct ptd_dep_context *c, struct ptd_state *state,
                          const struct ptd_journal *journal, uint64_t session_start_ns,
-                         struct ptd_err *err)
+                         const struct ptd_map *written, struct ptd_err *err)
 {
     *c = (struct ptd_dep_context){.state = state,
                                   .journal = journal,
                                   .root = state->root,
-                                  .session_start_ns = session_start_ns};
+                                  .session_start_ns = session_start_ns,
+                                  .written = written};
     c->files = ptd_xcalloc(journal->file_count, sizeof(*c->files));
     c->code_blocks = ptd_xcalloc(journal->code_count, sizeof(*c->code_blocks));
     c->scope_sets = ptd_xcalloc(journal->scope_count, sizeof(*c->scope_sets));
@@ -137,13 +151,11 @@ int ptd_dep_context_init(struct ptd_dep_context *c, struct ptd_state *state,
     for (size_t i = 0; i < journal->file_count; i++)
         if (resolve_file(c, i, err) < 0)
             return -1;
-    c->version_count = state->count;
-    c->versions = ptd_xcalloc(c->version_count, sizeof(*c->versions));
-    for (size_t i = 0; i < journal->file_count; i++) {
-        const struct ptd_dep_file *f = &c->files[i];
-        if (f->at != SIZE_MAX && c->versions[f->at] != PTD_VERSION_UNKNOWN)
-            c->versions[f->at] = f->version;
-    }
+    for (size_t i = 0; i < journal->file_count; i++)
+        if (c->files[i].at != SIZE_MAX)
+            ptd_dep_set_version(c, c->files[i].at, c->files[i].version);
+    if (ptd_dep_paths_resolve(c, err) < 0)
+        return -1;
     for (size_t i = 0; i < journal->scope_count; i++) {
         const struct ptd_journal_scope *s = &journal->scopes[i];
         if (s->kind != PTD_SCOPE_MODULE || s->file == PTD_J_NO_FILE)
@@ -157,6 +169,7 @@ int ptd_dep_context_init(struct ptd_dep_context *c, struct ptd_state *state,
 void ptd_dep_context_release(struct ptd_dep_context *c)
 {
     free(c->files);
+    free(c->paths);
     free(c->scope_sets);
     free(c->code_blocks);
     free(c->module_prints);
@@ -218,6 +231,7 @@ int ptd_dep_scope_items(struct ptd_dep_context *c, uint32_t scope, struct ptd_de
     for (size_t i = 0; i < s->names.count; i++)
         if (add_name(c, c->journal->names[s->names.items[i]], out, err) < 0)
             return -1;
+    ptd_dep_paths_add(c, scope, out);
     return 0;
 }
 

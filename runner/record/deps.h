@@ -33,12 +33,19 @@ struct ptd_dep_file {
     uint32_t scope; /* its last MODULE scope or PTD_J_NO_SCOPE; `older_scope` has the one before */
 };
 
+/* Positions in the state of what was seen of a path; SIZE_MAX: not asked for, or no dependency. */
+struct ptd_dep_path {
+    size_t content, listing, existence;
+};
+
 struct ptd_dep_context {
     struct ptd_state *state;
     const struct ptd_journal *journal;
     const char *root;
     uint64_t session_start_ns;
+    const struct ptd_map *written; /* absolute paths that the session itself changed; borrowed */
     struct ptd_dep_file *files; /* one per file of the journal */
+    struct ptd_dep_path *paths; /* one per path of the journal */
     ptd_id *scope_sets;         /* dependency set of each scope's own part, 0 = not made yet */
     uint32_t *older_scope;      /* per scope: another MODULE scope of the same file */
     uint32_t *code_blocks;      /* block of each code object + 1, 0 = not looked up yet */
@@ -46,12 +53,14 @@ struct ptd_dep_context {
     ptd_id *module_prints;      /* per position in the state: fingerprint of the module level alone, 0 = not made yet */
     size_t module_print_count;
     ptd_id *versions;           /* per position in the state: version seen by this process; 0 = the current one */
-    size_t version_count;
+    size_t version_count, version_cap;
 };
 
 int ptd_dep_context_init(struct ptd_dep_context *c, struct ptd_state *state,
                          const struct ptd_journal *journal, uint64_t session_start_ns,
-                         struct ptd_err *err);
+                         const struct ptd_map *written, struct ptd_err *err);
+/* What the process saw of a file, by its position in the state. Once unknown it stays so. */
+void ptd_dep_set_version(struct ptd_dep_context *c, size_t at, ptd_id version);
 void ptd_dep_context_release(struct ptd_dep_context *c);
 
 /* What the scope itself entered and asked for, without what it uses and imports. */

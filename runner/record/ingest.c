@@ -9,6 +9,7 @@
 #include "base/path.h"
 #include "contract/plan.h"
 #include "record/deps.h"
+#include "record/deps_paths.h"
 
 /* Sessions between two looks for what no record needs any more. */
 #define GARBAGE_EVERY 32
@@ -28,6 +29,7 @@ struct ingest {
     struct id_list controller;    /* what hooks in xdist's controller depend on: part of every record */
     uint32_t controller_flags;
     struct ptd_map collected;     /* relative paths that got a record as files */
+    struct ptd_map written;       /* absolute paths that the session itself changed */
     struct ptd_map endings;       /* of collected files that are not Python */
     bool all_collected;           /* every process came to its end and looked at all files */
 };
@@ -468,7 +470,8 @@ static int process_start(struct process *p, struct ingest *in, const struct ptd_
                          struct ptd_err *err)
 {
     *p = (struct process){.in = in, .journal = journal};
-    if (ptd_dep_context_init(&p->deps, in->request->state, journal, in->session_start_ns, err) < 0)
+    if (ptd_dep_context_init(&p->deps, in->request->state, journal, in->session_start_ns,
+                             &in->written, err) < 0)
         return -1;
     return make_session_sets(p, err);
 }
@@ -601,6 +604,8 @@ static int ingest_all(struct ingest *in, const struct journals *journals, struct
         learn_search_path(in, journals, err) < 0)
         return -1;
     for (size_t i = 0; i < journals->count; i++)
+        ptd_dep_paths_written(&journals->items[i], &in->written);
+    for (size_t i = 0; i < journals->count; i++)
         in->all_collected = in->all_collected && usable(in, &journals->items[i]) &&
                             collected_all(&journals->items[i]);
     for (int controllers = 1; controllers >= 0; controllers--) {
@@ -689,6 +694,7 @@ int ptd_ingest(const struct ptd_ingest_request *request, struct ptd_ingest_resul
     free(in.controller.items);
     ptd_map_release(&in.collected);
     ptd_map_release(&in.endings);
+    ptd_map_release(&in.written);
     return failed ? -1 : 0;
 }
 

@@ -89,7 +89,8 @@ static int visit_fingerprint(const struct ptd_fingerprint *fp, void *arg)
     return 0;
 }
 
-static const char *describe_whole(const struct ptd_state_file *file, ptd_id version)
+static const char *describe_whole(struct ptd_state *state, const struct ptd_state_file *file,
+                                  ptd_id version)
 {
     if (file->version == 0)
         return "deleted";
@@ -97,6 +98,14 @@ static const char *describe_whole(const struct ptd_state_file *file, ptd_id vers
         return "unreadable";
     if (version == PTD_VERSION_UNKNOWN)
         return "recorded incompletely";
+    if (file->kind == PTD_FILE_LISTING)
+        return "files came or went";
+    if (file->kind == PTD_FILE_EXISTS && ptd_state_is_absence(state, file->version))
+        return "deleted";
+    if (file->kind == PTD_FILE_EXISTS && ptd_state_is_absence(state, version))
+        return "appeared";
+    if (file->kind == PTD_FILE_OPAQUE)
+        return "content";
     return "changed";
 }
 
@@ -106,7 +115,7 @@ static int compare_pair(struct ptd_state *state, struct ptd_validity *out, ptd_i
     const struct ptd_state_file *file = ptd_state_by_id(state, file_id);
     struct pair pair = {.out = out, .state = state, .file = file};
     if (file)
-        pair.everything = describe_whole(file, version);
+        pair.everything = describe_whole(state, file, version);
     if (file && file->kind == PTD_FILE_SOURCE && version > 0 && file->version != 0) {
         const struct ptd_blocks *now = ptd_state_blocks(state, file->version);
         pair.old = ptd_state_blocks(state, version);

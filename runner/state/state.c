@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "state/layout.h"
+#include "state/probe.h"
 
 /* Sources beyond this are judged as a whole, unparsed. */
 #define MAX_SOURCE ((size_t)256 << 20)
@@ -147,10 +148,10 @@ static int save(struct ptd_state *state, const struct ptd_state_file *f, struct 
     return ptd_store_file_seen(state->store, f->id, sig, f->hashed_at, f->version, err);
 }
 
-/* Brings one real file up to date. */
-static int refresh(struct ptd_state *state, struct ptd_state_file *f, struct ptd_err *err)
+/* Brings one real file up to date; `entry` is what the walk of the tree found, or NULL. */
+static int refresh_as(struct ptd_state *state, struct ptd_state_file *f,
+                      const struct ptd_tree_entry *entry, struct ptd_err *err)
 {
-    const struct ptd_tree_entry *entry = ptd_tree_find(&state->tree, f->path);
     struct ptd_stat_sig sig;
     PTD_CLEANUP_FREE char *full = NULL;
     if (entry) {
@@ -170,6 +171,49 @@ static int refresh(struct ptd_state *state, struct ptd_state_file *f, struct ptd
     if (!full)
         full = full_path(state, f->path);
     return hash_file(state, f, full, err) < 0 ? -1 : save(state, f, err);
+}
+
+static int refresh(struct ptd_state *state, struct ptd_state_file *f, struct ptd_err *err)
+{
+    return refresh_as(state, f, ptd_tree_find(&state->tree, f->path), err);
+}
+
+static int set_hash(struct ptd_state *state, struct ptd_state_file *f,
+                    const struct ptd_hash128 *hash, struct ptd_err *err)
+{
+    bool parsed;
+    f->hash = *hash;
+    return version_of(state, hash, &f->version, &parsed, err) < 0 ? -1 : save(state, f, err);
+}
+
+/* A directory's time stamp changes with the names in it. */
+static int refresh_listing(struct ptd_state *state, struct ptd_state_file *f, struct ptd_err *err)
+{
+    PTD_CLEANUP_FREE char *full = full_path(state, f->path);
+    struct ptd_stat_sig sig;
+    struct ptd_hash128 hash;
+    bool there = ptd_probe_directory(full, &sig);
+    if (there && f->version > 0 && ptd_stat_sig_equal(&sig, &f->sig) && !racy(&sig, f->hashed_at))
+        return 0;
+    uint64_t now = now_ns();
+    if (!there || !ptd_probe_listing(full, state->skip, &hash)) {
+        bool known = f->version != 0;
+        f->version = 0;
+        f->sig = (struct ptd_stat_sig){0};
+        return known ? save(state, f, err) : 0;
+    }
+    f->sig = sig;
+    f->hashed_at = now;
+    return set_hash(state, f, &hash, err);
+}
+
+static int refresh_exists(struct ptd_state *state, struct ptd_state_file *f, struct ptd_err *err)
+{
+    PTD_CLEANUP_FREE char *full = full_path(state, f->path);
+    struct ptd_hash128 hash = ptd_probe_existence(full);
+    if (f->version > 0 && ptd_hash128_equal(&hash, &f->hash))
+        return 0;
+    return set_hash(state, f, &hash, err);
 }
 
 /* Files whose content is a fact about the whole run. */
@@ -228,6 +272,12 @@ static int refresh_all(struct ptd_state *state, struct ptd_err *err)
         struct ptd_state_file *f = &state->files[i];
         if (f->kind == PTD_FILE_SOURCE || f->kind == PTD_FILE_OPAQUE) {
             if (refresh(state, f, err) < 0)
+                return -1;
+        } else if (f->kind == PTD_FILE_LISTING) {
+            if (refresh_listing(state, f, err) < 0)
+                return -1;
+        } else if (f->kind == PTD_FILE_EXISTS) {
+            if (refresh_exists(state, f, err) < 0)
                 return -1;
         } else if (is_derived(f->kind) && !same_paths && refresh_derived(state, f, err) < 0) {
             return -1;
@@ -296,6 +346,7 @@ int ptd_state_load(struct ptd_state *state, struct ptd_store *store, bool writab
 {
     *state = (struct ptd_state){.store = store, .writable = writable};
     state->root = ptd_xstrdup(inputs->root);
+    state->skip = inputs->skip ? ptd_path_join(inputs->root, inputs->skip) : NULL;
     struct ptd_tree_options options = {.endings = inputs->endings, .skip = inputs->skip};
     if (ptd_tree_scan(inputs->root, &options, &state->tree, err) < 0)
         return -1;
@@ -323,6 +374,7 @@ void ptd_state_release(struct ptd_state *state)
     free(state->files);
     free(state->by_id);
     free(state->root);
+    free(state->skip);
     free(state->provider_hashes);
     ptd_map_release(&state->block_index);
     ptd_map_release(&state->providers);
@@ -344,6 +396,17 @@ static int forget_paths(struct ptd_state *state, struct ptd_err *err)
     return ptd_store_meta_set(state->store, "paths", "", err);
 }
 
+int ptd_state_look_again(struct ptd_state *state, size_t at, struct ptd_err *err)
+{
+    struct ptd_state_file *f = &state->files[at];
+    if (f->kind == PTD_FILE_LISTING)
+        return refresh_listing(state, f, err);
+    if (f->kind == PTD_FILE_EXISTS)
+        return refresh_exists(state, f, err);
+    /* A source is what it was when the walk of the tree came by: everything else relies on that. */
+    return f->kind == PTD_FILE_SOURCE ? refresh(state, f, err) : refresh_as(state, f, NULL, err);
+}
+
 int ptd_state_add(struct ptd_state *state, enum ptd_file_kind kind, const char *path, size_t *out,
                   struct ptd_err *err)
 {
@@ -356,12 +419,30 @@ int ptd_state_add(struct ptd_state *state, enum ptd_file_kind kind, const char *
             return -1;
         struct ptd_state_file *f = append(state, id, kind, path);
         at = (size_t)(f - state->files);
-        int failed = is_derived(kind) ? refresh_derived(state, f, err) : refresh(state, f, err);
+        int failed = is_derived(kind) ? refresh_derived(state, f, err)
+                                      : ptd_state_look_again(state, at, err);
         if (failed < 0)
             return -1;
     }
     *out = at;
     return 0;
+}
+
+int ptd_state_existence(struct ptd_state *state, const char *path, enum ptd_existence as,
+                        uint64_t size, ptd_id *out, struct ptd_err *err)
+{
+    struct ptd_hash128 hash = ptd_probe_hash(path, as, size);
+    bool parsed;
+    return version_of(state, &hash, out, &parsed, err);
+}
+
+bool ptd_state_is_absence(struct ptd_state *state, ptd_id version)
+{
+    struct ptd_hash128 hash = ptd_probe_hash("", PTD_EXISTS_NOT, 0);
+    bool parsed;
+    ptd_id absent;
+    return ptd_store_version(state->store, &hash, false, &absent, &parsed, NULL) == 0 &&
+           absent == version;
 }
 
 void ptd_state_search_path_add(struct ptd_state *state, const char *directory)

@@ -26,6 +26,13 @@
 /* Content that is not in the store (only without permission to write to it): differs from every version. */
 #define PTD_VERSION_FOREIGN ((ptd_id)-2)
 
+enum ptd_existence {
+    PTD_EXISTS_NOT,
+    PTD_EXISTS_FILE,
+    PTD_EXISTS_DIRECTORY,
+    PTD_EXISTS_OTHER,
+};
+
 struct ptd_state_file {
     ptd_id id; /* row of the store; 0 when it could not be added */
     enum ptd_file_kind kind;
@@ -51,6 +58,7 @@ struct ptd_state {
     struct ptd_store *store; /* borrowed */
     bool writable;
     char *root;
+    char *skip; /* the cache directory, absolute, or NULL; owned */
     struct ptd_tree tree;
     struct ptd_state_file *files;
     size_t count, cap;
@@ -82,6 +90,15 @@ const struct ptd_state_file *ptd_state_by_id(const struct ptd_state *state, ptd_
 /* Position of a file that becomes known now: added to the store with the version that it has at this moment. */
 int ptd_state_add(struct ptd_state *state, enum ptd_file_kind kind, const char *path, size_t *out,
                   struct ptd_err *err);
+
+/* Looks again at a file, listing or existence that may have changed since it became known. */
+int ptd_state_look_again(struct ptd_state *state, size_t at, struct ptd_err *err);
+
+/* The version that PTD_FILE_EXISTS of a path has in a store when it is there like this, or absent. */
+int ptd_state_existence(struct ptd_state *state, const char *path, enum ptd_existence as,
+                        uint64_t size, ptd_id *out, struct ptd_err *err);
+/* Whether that version stands for "it is not there". */
+bool ptd_state_is_absence(struct ptd_state *state, ptd_id version);
 
 /*
  * A directory (relative to the root) that was on sys.path: a package's own directory can then provide top-level

@@ -116,6 +116,10 @@ int ptd_store_collect_garbage(struct ptd_store *store, struct ptd_err *err)
                          "INSERT INTO used_version SELECT DISTINCT file_id,"
                          " ifnull(version_id, -1) FROM fingerprint;"
                          "DELETE FROM node WHERE id NOT IN (SELECT node_id FROM record);"
+                         /* kinds of data files, see store.h: each costs a look at every start */
+                         "DELETE FROM file WHERE kind IN (1, 7, 8)"
+                         " AND id NOT IN (SELECT file_id FROM fingerprint)"
+                         " AND id NOT IN (SELECT file_id FROM node);"
                          "DELETE FROM run WHERE id NOT IN (SELECT run_id FROM record);"
                          "DELETE FROM version WHERE id NOT IN"
                          " (SELECT version_id FROM fingerprint WHERE version_id IS NOT NULL"

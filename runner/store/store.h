@@ -27,6 +27,8 @@ enum ptd_file_kind {
     PTD_FILE_CONFIG = 4,   /* content = what pytest reads from its configuration files */
     PTD_FILE_OPTIONS = 5,  /* content = command line arguments that may change an outcome */
     PTD_FILE_PACKAGES = 6, /* content = the installed distributions and their versions */
+    PTD_FILE_LISTING = 7,  /* path = a directory; content = the names in it */
+    PTD_FILE_EXISTS = 8,   /* content = whether the path is there, as what, and how large */
 };
 
 struct ptd_store_file {

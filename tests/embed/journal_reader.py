@@ -4,9 +4,10 @@ import os
 import struct
 import zlib
 
-FACT, FILE, CODE, NAME, SCOPE, DELTA, COLLECT, TEST, START, END = range(1, 11)
+FACT, FILE, CODE, NAME, SCOPE, DELTA, COLLECT, TEST, START, END, PATH, ACCESS = range(1, 13)
 SESSION, KIND_TEST, FIXTURE, MODULE, KIND_COLLECT = range(5)
 OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
+ACCESSES = ("read", "list", "stat", "missing", "wrote")
 NONE = 0xFFFFFFFF
 
 
@@ -14,6 +15,7 @@ class Scope:
     def __init__(self, kind, file, label):
         self.kind, self.file, self.label = kind, file, label
         self.flags = 0
+        self.accesses = set()  # (kind, path)
         self.codes, self.uses, self.files, self.names, self.pairs = (
             set(),
             set(),
@@ -53,6 +55,7 @@ class Journal:
 
     def __init__(self, path):
         self.facts, self.files, self.codes, self.names, self.scopes = {}, [], [], [], []
+        self.paths, self.path_stats = [], []
         self.stats, self.collected, self.tests, self.started, self.end = [], {}, {}, [], None
         with open(path, "rb") as file:
             data = file.read()
@@ -110,6 +113,13 @@ class Journal:
         elif kind == END:
             assert self.end is None
             self.end = p.u32()
+        elif kind == PATH:
+            assert p.u32() == len(self.paths)
+            self.paths.append(p.string())
+            self.path_stats.append((p.u32(), p.u64(), p.u64(), p.u64()))
+        elif kind == ACCESS:
+            scope = self.scopes[p.u32()]
+            scope.accesses.update((ACCESSES[p.u32()], self.paths[p.u32()]) for _ in range(p.u32()))
         else:
             raise AssertionError(kind)
 

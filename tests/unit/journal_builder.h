@@ -15,7 +15,7 @@
 struct journal_builder {
     struct ptd_buf out;     /* owned: the whole file */
     struct ptd_buf payload; /* owned: the record at hand */
-    uint32_t files, codes, names, scopes;
+    uint32_t files, codes, names, scopes, paths;
 };
 
 struct jb_ids {
@@ -142,6 +142,29 @@ static inline void jb_delta(struct journal_builder *b, uint32_t scope, uint32_t 
     jb_ids(&b->payload, lists.names);
     jb_ids(&b->payload, lists.pairs);
     jb_end(b, PTD_J_DELTA);
+}
+
+static inline uint32_t jb_path(struct journal_builder *b, const char *path, uint32_t type,
+                               uint64_t size, uint64_t mtime_ns, uint64_t ino)
+{
+    jb_u32(&b->payload, b->paths);
+    jb_string(&b->payload, path);
+    jb_u32(&b->payload, type);
+    jb_u64(&b->payload, size);
+    jb_u64(&b->payload, mtime_ns);
+    jb_u64(&b->payload, ino);
+    jb_end(b, PTD_J_PATH);
+    return b->paths++;
+}
+
+/* `pairs`: enum ptd_access and path id in turn. */
+static inline void jb_access(struct journal_builder *b, uint32_t scope, struct jb_ids pairs)
+{
+    jb_u32(&b->payload, scope);
+    jb_u32(&b->payload, (uint32_t)pairs.count / 2);
+    for (size_t i = 0; i < pairs.count; i++)
+        jb_u32(&b->payload, pairs.items[i]);
+    jb_end(b, PTD_J_ACCESS);
 }
 
 /* `tests`: node ids, NULL-terminated. */

@@ -368,6 +368,88 @@ static void reads_from_a_file(void **state)
     jb_release(&b);
 }
 
+static void start_with_path(struct journal_builder *b)
+{
+    jb_start(b);
+    jb_scope(b, PTD_SCOPE_SESSION, PTD_J_NO_FILE, "session");
+    jb_path(b, "/p/data.txt", PTD_PATH_FILE, 10, 20, 30);
+}
+
+static void accesses_of_a_scope_add_up(void **state)
+{
+    (void)state;
+    struct journal_builder b;
+    struct ptd_journal j;
+    start_with_path(&b);
+    jb_path(&b, "/p/absent", PTD_PATH_ABSENT, 0, 0, 0);
+    jb_access(&b, 0, JB_IDS(PTD_ACCESS_READ, 0));
+    jb_access(&b, 0, JB_IDS(PTD_ACCESS_MISSING, 1, PTD_ACCESS_WROTE, 0));
+    parse(&b.out, &j);
+    assert_false(j.torn);
+    assert_int_equal(j.path_count, 2);
+    assert_string_equal(j.paths[0].path, "/p/data.txt");
+    assert_int_equal(j.paths[0].type, PTD_PATH_FILE);
+    assert_int_equal(j.paths[0].size, 10);
+    assert_int_equal(j.paths[0].mtime_ns, 20);
+    assert_int_equal(j.paths[0].ino, 30);
+    const uint32_t expected[] = {PTD_ACCESS_READ, 0, PTD_ACCESS_MISSING, 1, PTD_ACCESS_WROTE, 0};
+    assert_int_equal(j.scopes[0].accesses.count, 6);
+    assert_memory_equal(j.scopes[0].accesses.items, expected, sizeof(expected));
+    ptd_journal_release(&j);
+    jb_release(&b);
+}
+
+static void access_is_refused(struct jb_ids pairs, uint32_t scope)
+{
+    struct journal_builder b;
+    struct ptd_journal j;
+    start_with_path(&b);
+    jb_access(&b, scope, pairs);
+    parse(&b.out, &j);
+    assert_true(j.torn);
+    assert_int_equal(j.scopes[0].accesses.count, 0);
+    ptd_journal_release(&j);
+    jb_release(&b);
+}
+
+static void undefined_accesses_are_damage(void **state)
+{
+    (void)state;
+    access_is_refused(JB_IDS(PTD_ACCESS_READ, 1), 0);      /* no such path */
+    access_is_refused(JB_IDS(PTD_ACCESS_WROTE + 1, 0), 0); /* no such kind */
+    access_is_refused(JB_IDS(PTD_ACCESS_READ, 0), 1);      /* no such scope */
+}
+
+static void more_accesses_than_bytes_are_damage(void **state)
+{
+    (void)state;
+    struct journal_builder b;
+    struct ptd_journal j;
+    start_with_path(&b);
+    jb_u32(&b.payload, 0);
+    jb_u32(&b.payload, 0x7fffffff);
+    jb_u32(&b.payload, PTD_ACCESS_READ);
+    jb_end(&b, PTD_J_ACCESS);
+    parse(&b.out, &j);
+    assert_true(j.torn);
+    ptd_journal_release(&j);
+    jb_release(&b);
+}
+
+static void relative_paths_are_damage(void **state)
+{
+    (void)state;
+    struct journal_builder b;
+    struct ptd_journal j;
+    jb_start(&b);
+    jb_path(&b, "data.txt", PTD_PATH_FILE, 0, 0, 0);
+    parse(&b.out, &j);
+    assert_true(j.torn);
+    assert_int_equal(j.path_count, 0);
+    ptd_journal_release(&j);
+    jb_release(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -380,6 +462,10 @@ int main(void)
         cmocka_unit_test(collection_without_a_scope),
         cmocka_unit_test(a_test_begun_again_is_finished),
         cmocka_unit_test(reads_from_a_file),
+        cmocka_unit_test(accesses_of_a_scope_add_up),
+        cmocka_unit_test(undefined_accesses_are_damage),
+        cmocka_unit_test(more_accesses_than_bytes_are_damage),
+        cmocka_unit_test(relative_paths_are_damage),
     };
     return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
 }

@@ -1,0 +1,110 @@
+#include "state/probe.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/mem.h"
+#include "base/path.h"
+
+bool ptd_probe_directory(const char *path, struct ptd_stat_sig *out)
+{
+    struct stat st;
+    if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode))
+        return false;
+    *out = (struct ptd_stat_sig){
+        .size = (uint64_t)st.st_size,
+        .mtime_ns = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec,
+        .ctime_ns = (uint64_t)st.st_ctim.tv_sec * 1000000000u + (uint64_t)st.st_ctim.tv_nsec,
+        .ino = (uint64_t)st.st_ino,
+    };
+    return true;
+}
+
+static bool ends_with(const char *s, const char *tail)
+{
+    size_t n = strlen(s), m = strlen(tail);
+    return n >= m && strcmp(s + n - m, tail) == 0;
+}
+
+/* What tools leave in a tree while they run. */
+static bool is_noise(const char *name)
+{
+    static const char *const names[] = {".",           "..",          "__pycache__",
+                                        ".git",        ".hypothesis", ".mypy_cache",
+                                        ".ruff_cache", ".coverage",   ".pytest_cache"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return strncmp(name, ".coverage.", 10) == 0 || ends_with(name, ".pyc");
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+struct names {
+    char **items; /* owned */
+    size_t count, cap;
+};
+
+static void add_name(struct names *names, const struct dirent *entry)
+{
+    names->items = ptd_xgrow(names->items, &names->cap, names->count + 1, sizeof(char *));
+    names->items[names->count++] =
+        ptd_xasprintf("%s%s", entry->d_name, entry->d_type == DT_DIR ? "/" : "");
+}
+
+static struct ptd_hash128 hash_names(const struct names *names)
+{
+    PTD_CLEANUP_BUF struct ptd_buf all = PTD_BUF_INIT;
+    for (size_t i = 0; i < names->count; i++)
+        ptd_buf_add(&all, names->items[i], strlen(names->items[i]) + 1);
+    return ptd_hash128(all.data ? all.data : "", all.len);
+}
+
+bool ptd_probe_listing(const char *path, const char *skip, struct ptd_hash128 *out)
+{
+    DIR *dir = opendir(path);
+    struct names names = {0};
+    if (!dir)
+        return false;
+    PTD_CLEANUP_FREE char *skip_dir = skip ? ptd_path_dirname(skip) : NULL;
+    const char *skip_name = skip_dir && strcmp(skip_dir, path) == 0 ? ptd_path_basename(skip) : "";
+    for (struct dirent *e; (e = readdir(dir));)
+        if (!is_noise(e->d_name) && strcmp(e->d_name, skip_name) != 0)
+            add_name(&names, e);
+    closedir(dir);
+    if (names.count)
+        qsort(names.items, names.count, sizeof(char *), compare_names);
+    *out = hash_names(&names);
+    for (size_t i = 0; i < names.count; i++)
+        free(names.items[i]);
+    free(names.items);
+    return true;
+}
+
+struct ptd_hash128 ptd_probe_hash(const char *path, enum ptd_existence as, uint64_t size)
+{
+    static const char *const words[] = {"absent", "file", "directory", "other"};
+    PTD_CLEANUP_BUF struct ptd_buf text = PTD_BUF_INIT;
+    ptd_buf_addf(&text, "exists: %s", words[as]);
+    if (as == PTD_EXISTS_FILE && !ends_with(path, ".py"))
+        ptd_buf_addf(&text, " %llu", (unsigned long long)size);
+    return ptd_hash128(text.data, text.len);
+}
+
+struct ptd_hash128 ptd_probe_existence(const char *path)
+{
+    struct stat st;
+    enum ptd_existence as = PTD_EXISTS_NOT;
+    if (stat(path, &st) < 0)
+        st.st_size = 0;
+    else if (S_ISREG(st.st_mode))
+        as = PTD_EXISTS_FILE;
+    else
+        as = S_ISDIR(st.st_mode) ? PTD_EXISTS_DIRECTORY : PTD_EXISTS_OTHER;
+    return ptd_probe_hash(path, as, (uint64_t)st.st_size);
+}
