@@ -100,7 +100,8 @@ int ptd_session_dir_make(const struct ptd_workspace *w, const struct ptd_session
         return -1;
     }
     out->lock = take_lock(hidden, LOCK_NB);
-    int failed = write_facts(w, hidden, facts, err);
+    int failed = out->lock < 0 ? ptd_err_sys(err, PTD_E_IO, "cannot lock %s", hidden)
+                               : write_facts(w, hidden, facts, err);
     if (!failed && rename(hidden, path) < 0)
         failed = ptd_err_sys(err, PTD_E_IO, "cannot make the directory %s", path);
     out->path = failed ? ptd_xstrdup(hidden) : path;
@@ -123,10 +124,23 @@ static void remove_directory(const char *path)
     rmdir(path);
 }
 
+/* A hidden directory is one that nobody ingests: so it is not half a session that others see while it goes. */
+static char *hide_directory(const char *path)
+{
+    PTD_CLEANUP_FREE char *parent = ptd_path_dirname(path);
+    char *hidden = ptd_xasprintf("%s/.%s", parent, ptd_path_basename(path));
+    if (rename(path, hidden) == 0)
+        return hidden;
+    free(hidden);
+    return ptd_xstrdup(path);
+}
+
 void ptd_session_dir_remove(struct ptd_session_dir *dir)
 {
-    if (dir->path)
-        remove_directory(dir->path);
+    if (dir->path) {
+        PTD_CLEANUP_FREE char *hidden = hide_directory(dir->path);
+        remove_directory(hidden);
+    }
     ptd_session_dir_leave(dir);
 }
 

@@ -27,6 +27,7 @@ struct run {
     const char **keep; /* those of them that are node ids; owned array of borrowed */
     char python[64]; /* "CPython 3.11.7" */
     bool everything;
+    bool unknown_paths; /* an argument names nothing that exists: pytest knows what to say */
     int status;
     int signal;
 };
@@ -87,6 +88,8 @@ static void make_scope(struct run *r)
         size_t n = colons ? (size_t)(colons - o->paths[i]) : strlen(o->paths[i]);
         PTD_CLEANUP_FREE char *part = ptd_xstrndup(o->paths[i], n);
         PTD_CLEANUP_FREE char *relative = ptd_workspace_relative(&r->w, part);
+        PTD_CLEANUP_FREE char *full = ptd_path_join(r->w.project.rootdir, relative);
+        r->unknown_paths = r->unknown_paths || access(full, F_OK) < 0;
         r->scope[i] = ptd_xasprintf("%s%s", relative, colons ? colons : "");
         if (colons)
             r->keep[kept++] = r->scope[i];
@@ -132,7 +135,7 @@ static bool known_idle(struct run *r, size_t *total)
     const struct ptd_options *o = r->options;
     PTD_CLEANUP_FREE char *value = NULL;
     char digest[33];
-    if (r->everything || o->since_baseline || o->baseline || (r->keep && r->keep[0]) || o->json ||
+    if (r->everything || o->since_baseline || o->baseline || (r->keep && r->keep[0]) || r->unknown_paths || o->json ||
         o->dry_run)
         return false;
     idle_key(r, digest);
@@ -363,7 +366,7 @@ static int decide(struct run *r, struct ptd_err *err)
         return answer(r, err);
     say(r);
     if (!r->verdict.selection.count && !r->verdict.no_data && !r->everything &&
-        !has_named_nodes(r)) {
+        !has_named_nodes(r) && !r->unknown_paths) {
         remember_idle(r);
         if (o->baseline && r->w.writable && mark_baseline(r, err) < 0)
             return -1;
