@@ -308,6 +308,7 @@ static int run_selected(struct run *r, struct ptd_session_result *result, struct
     const struct ptd_options *o = r->options;
     struct ptd_session_facts facts = {
         .baseline = o->baseline,
+        .may_look_again = true,
         .complete = !o->leaves_files && !o->args_file && !has_named_nodes(r) && !o->collect_only,
         .scope = (const char *const *)r->scope,
         .commit = o->baseline ? current_commit(r->w.project.rootdir) : NULL,
