@@ -455,6 +455,12 @@ def _distributes(config):
     return config.pluginmanager.hasplugin("dsession") or bool(getattr(config.option, "tx", None))
 
 
+def pytest_addoption(parser):
+    """The engine reads these keys; pytest must not take them for mistakes."""
+    for name in ("diff_batch_size", "diff_cache_size"):
+        parser.addini(name, "read by pyt-diff, without effect", default=None)
+
+
 @_hook(tryfirst=True)
 def pytest_configure(config):
     if _s.plan is None or _s.config is not None:
@@ -553,7 +559,9 @@ def _remove_idle_hooks():
     """A hook that has nothing to do costs time all the same."""
     recording = _c.state()[0] is not None and not _c.state()[0].startswith("none")
     for name in [n for n in globals() if n.startswith("pytest_")]:
-        if _s.plan is None or (not recording and name in _ONLY_RECORDING):
+        if name != "pytest_addoption" and (
+            _s.plan is None or (not recording and name in _ONLY_RECORDING)
+        ):
             del globals()[name]
 
 

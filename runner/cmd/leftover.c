@@ -197,8 +197,8 @@ int ptd_session_ingest(struct ptd_workspace *w, const char *dir,
         .ignored_count = facts->ignored_count,
     };
     int failed = ptd_ingest(&request, result, err);
-    if (!failed && result->new_endings && facts->complete) {
-        /* Files that end like those were not looked for: once more, with them in view. */
+    if (!failed && result->look_again && facts->may_look_again) {
+        /* Once more, with everything in view. */
         ptd_ingest_result_release(result);
         failed = ptd_workspace_reload(w, err) < 0 || ptd_ingest(&request, result, err) < 0;
     }

@@ -20,6 +20,7 @@ struct ptd_session_dir {
 struct ptd_session_facts {
     bool baseline;
     bool complete; /* looked at every file in `scope` */
+    bool may_look_again; /* the workspace's own session: not one that was left over */
     const char *const *scope; /* paths on the command line, or NULL; borrowed, not written */
     char *commit; /* or NULL */
     char **ignored; /* files that the plan leaves out; owned, not written */

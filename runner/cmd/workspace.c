@@ -84,13 +84,15 @@ static void open_store(struct ptd_workspace *w)
 /* Facts about earlier runs that decide what is a test file. */
 static int read_habits(struct ptd_workspace *w, struct ptd_err *err)
 {
-    PTD_CLEANUP_FREE char *doctests = NULL;
+    PTD_CLEANUP_FREE char *doctests = NULL, *programs = NULL;
     free(w->endings_text);
     free(w->endings);
     w->endings = NULL;
     if (ptd_store_meta_get(w->store, "endings", &w->endings_text, err) < 0 ||
-        ptd_store_meta_get(w->store, "doctests", &doctests, err) < 0)
+        ptd_store_meta_get(w->store, "doctests", &doctests, err) < 0 ||
+        ptd_store_meta_get(w->store, "programs", &programs, err) < 0)
         return -1;
+    w->programs = programs && strcmp(programs, "1") == 0;
     w->doctests = doctests && strcmp(doctests, "1") == 0;
     size_t count = 0, cap = 0;
     for (char *p = w->endings_text; p && *p;) {
@@ -133,6 +135,7 @@ int ptd_workspace_reload(struct ptd_workspace *w, struct ptd_err *err)
         .root = w->project.rootdir,
         .skip = skip,
         .endings = w->endings,
+        .all_files = w->programs,
         .config = w->project.config_hash,
         .options = ptd_hash128(outcome_args, strlen(outcome_args)),
         .packages = w->environment.packages,

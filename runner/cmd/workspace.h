@@ -28,6 +28,7 @@ struct ptd_workspace {
     struct ptd_state state;
     bool state_loaded;
     bool doctests;           /* every Python file may hold tests */
+    bool programs;           /* tests start programs, which may read any file */
     char *endings_text;      /* endings of collected files that are not Python, '\n' between them */
     const char **endings;    /* the same as a list; NULL-terminated */
     char **excluded_paths; /* --ignore, relative to the root; owned, NULL-terminated */

@@ -420,9 +420,9 @@ int ptd_dep_everything_set(struct ptd_dep_context *c, ptd_id *out, struct ptd_er
     if (!failed)
         ptd_deps_add(&items, at, 0);
     for (size_t i = 0; !failed && i < tree->count; i++) {
-        if (!ends_with(tree->entries[i].path, ".py"))
-            continue;
-        failed = ptd_state_add(c->state, PTD_FILE_SOURCE, tree->entries[i].path, &at, err);
+        bool source = ends_with(tree->entries[i].path, ".py");
+        failed = ptd_state_add(c->state, source ? PTD_FILE_SOURCE : PTD_FILE_OPAQUE,
+                               tree->entries[i].path, &at, err);
         if (!failed)
             ptd_deps_add(&items, at, PTD_DEP_WHOLE);
     }

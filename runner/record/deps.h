@@ -83,7 +83,7 @@ int ptd_dep_scope_set(struct ptd_dep_context *c, uint32_t scope, ptd_id *out, st
 /* Sorts and uniques `files`. */
 int ptd_dep_closure_set(struct ptd_dep_context *c, struct ptd_u32s *files, ptd_id *out,
                         uint32_t *flags, struct ptd_err *err);
-/* The set of every source of the project and of which there are: for what could not be seen. */
+/* The set of every file of the tree and of which there are: for what could not be seen. */
 int ptd_dep_everything_set(struct ptd_dep_context *c, ptd_id *out, struct ptd_err *err);
 
 void ptd_u32s_add(struct ptd_u32s *list, uint32_t value);

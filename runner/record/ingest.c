@@ -26,6 +26,7 @@ struct ingest {
     struct ptd_store *store;
     ptd_id environment, run;
     uint64_t session_start_ns;
+    bool opaque; /* a test started programs */
     struct id_list controller;    /* what hooks in xdist's controller depend on: part of every record */
     uint32_t controller_flags;
     struct ptd_map collected;     /* relative paths that got a record as files */
@@ -239,11 +240,15 @@ static int put_record(struct process *p, ptd_id node, ptd_id file, uint32_t outc
     }
     add_ids(sets, &p->session);
     add_ids(sets, &p->in->controller);
-    if ((flags & PTD_SCOPE_OPAQUE) && !p->everything &&
-        ptd_dep_everything_set(&p->deps, &p->everything, err) < 0)
-        return -1;
-    if (flags & PTD_SCOPE_OPAQUE)
-        add_id(sets, p->everything);
+    if (flags & PTD_SCOPE_OPAQUE) {
+        p->in->opaque = true;
+        if (!p->in->request->state->all_files)
+            flags |= PTD_SCOPE_INCOMPLETE; /* there may be more files than we know of */
+        else if (!p->everything && ptd_dep_everything_set(&p->deps, &p->everything, err) < 0)
+            return -1;
+        else
+            add_id(sets, p->everything);
+    }
     if (flags & PTD_SCOPE_INCOMPLETE) {
         ptd_id never;
         if (never_valid(p, file, &never, err) < 0)
@@ -631,6 +636,9 @@ static int save_habits(struct ingest *in, struct ptd_err *err)
         return -1;
     if (in->result->doctests && ptd_store_meta_set(in->store, "doctests", "1", err) < 0)
         return -1;
+    if (in->opaque && ptd_store_meta_set(in->store, "programs", "1", err) < 0)
+        return -1;
+    in->result->look_again = in->opaque && !in->request->state->all_files;
     if (!in->endings.count)
         return 0;
     if (ptd_store_meta_get(in->store, "endings", &known, err) < 0)
@@ -642,7 +650,7 @@ static int save_habits(struct ingest *in, struct ptd_err *err)
         known_count++;
         p += n + (p[n] == '\n');
     }
-    in->result->new_endings = in->endings.count > known_count;
+    in->result->look_again |= in->endings.count > known_count;
     PTD_CLEANUP_BUF struct ptd_buf all = PTD_BUF_INIT;
     for (size_t i = 0; i < in->endings.count; i++)
         ptd_buf_addf(&all, "%s%s", i ? "\n" : "", in->endings.entries[i].key);

@@ -37,7 +37,9 @@ struct ptd_ingest_result {
     size_t torn;       /* journals with unreadable ends */
     size_t unfinished; /* tests that the process died in */
     bool doctests;
-    bool new_endings; /* other files than Python were collected for the first time: the tree may hold more of them */
+    /* The tree was looked at too narrowly for what the session did: other files than Python were
+     * collected, or programs were started, for the first time. Look at it again and ingest again. */
+    bool look_again;
     char *tracer_problem; /* owned: why nothing could be traced, or NULL */
     char *root_problem;   /* owned: pytest saw another rootdir, nothing was recorded, or NULL */
 };

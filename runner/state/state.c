@@ -112,12 +112,17 @@ static int hash_file(struct ptd_state *state, struct ptd_state_file *f, const ch
     PTD_CLEANUP_BUF struct ptd_buf content = PTD_BUF_INIT;
     struct ptd_stat_sig after;
     f->hashed_at = now_ns();
-    f->unreadable = ptd_buf_read_file(&content, full, MAX_SOURCE, NULL) < 0;
+    if (f->kind == PTD_FILE_SOURCE) {
+        f->unreadable = ptd_buf_read_file(&content, full, MAX_SOURCE, NULL) < 0;
+        if (!f->unreadable)
+            f->hash = ptd_hash128(content.data ? content.data : "", content.len);
+    } else {
+        f->unreadable = ptd_hash128_file(full, &f->hash, NULL) < 0;
+    }
     if (f->unreadable) {
         f->version = PTD_VERSION_FOREIGN;
         return 0;
     }
-    f->hash = ptd_hash128(content.data ? content.data : "", content.len);
     /* Written to while we read: never equal to anything, and looked at again next time. */
     if (!ptd_stat_sig_of(full, &after) || !ptd_stat_sig_equal(&after, &f->sig)) {
         f->version = PTD_VERSION_FOREIGN;
@@ -347,7 +352,10 @@ int ptd_state_load(struct ptd_state *state, struct ptd_store *store, bool writab
     *state = (struct ptd_state){.store = store, .writable = writable};
     state->root = ptd_xstrdup(inputs->root);
     state->skip = inputs->skip ? ptd_path_join(inputs->root, inputs->skip) : NULL;
-    struct ptd_tree_options options = {.endings = inputs->endings, .skip = inputs->skip};
+    static const char *const every_ending[] = {"", NULL};
+    struct ptd_tree_options options = {
+        .endings = inputs->all_files ? every_ending : inputs->endings, .skip = inputs->skip};
+    state->all_files = inputs->all_files;
     if (ptd_tree_scan(inputs->root, &options, &state->tree, err) < 0)
         return -1;
     if (load_search_path(state, err) < 0 || load_rows(state, err) < 0)

@@ -49,6 +49,7 @@ struct ptd_state_inputs {
     const char *root;             /* absolute */
     const char *skip;             /* cache directory relative to the root, or NULL */
     const char *const *endings;   /* extra file name endings, or NULL */
+    bool all_files;               /* look at every file of the tree, whatever its name */
     struct ptd_hash128 config;    /* PTD_FILE_CONFIG */
     struct ptd_hash128 options;   /* PTD_FILE_OPTIONS */
     struct ptd_hash128 packages;  /* PTD_FILE_PACKAGES */
@@ -57,6 +58,7 @@ struct ptd_state_inputs {
 struct ptd_state {
     struct ptd_store *store; /* borrowed */
     bool writable;
+    bool all_files; /* the tree lists every file */
     char *root;
     char *skip; /* the cache directory, absolute, or NULL; owned */
     struct ptd_tree tree;
