@@ -13,8 +13,8 @@
 #define SESSION 0u
 
 static PyObject *original_import, *original_gcd_import, *original_find, *original_exec; /* owned */
-static PyObject *key_file, *key_name, *key_package, *key_spec;          /* owned strings */
-static PyObject *modules;                                               /* borrowed: sys.modules */
+static PyObject *key_file, *key_name, *key_package, *key_spec; /* owned strings */
+static PyObject *modules;                                      /* borrowed: sys.modules */
 
 enum importer {
     IMPORTER_PROJECT, /* the current scope is charged */
@@ -297,7 +297,8 @@ static bool is_cacheable(PyObject *name, PyObject *fromlist, PyObject *origin)
 static void after_import(PyObject *name, PyObject *globals, PyObject *fromlist, long level)
 {
     PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback); /* the import may have failed, and look-ups clear errors */
+    PyErr_Fetch(&type, &value,
+                &traceback); /* the import may have failed, and look-ups clear errors */
     /* What tells one importer from another: its file, and its package for relative names. */
     PyObject *origin = global_item(globals, level > 0 ? key_package : key_file);
     struct noted *entry = find_noted(name, fromlist, origin, level);
@@ -418,8 +419,8 @@ static PyObject *gcd_import(PyObject *self, PyObject *const *args, Py_ssize_t na
 /* ---- _frozen_importlib._find_and_load ---- */
 
 /* Where every import ends up whose module is not loaded yet. What it looks at while it searches and
- * reads is told by the names and files that are noted above; the code of the module itself is run by
- * exec. */
+ * reads is told by the names and files that are noted above; the code of the module itself is run
+ * by exec. */
 static PyObject *find_and_load(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
                                PyObject *kwnames)
 {

@@ -18,7 +18,8 @@
 
 extern const char ptd_plugin_source[];
 
-/* <cache directory>/plugin-<source>-<cache tag>.bin; false when this session has no such directory. */
+/* <cache directory>/plugin-<source>-<cache tag>.bin; false when this session has no such directory.
+ */
 static bool cache_path(char *out, size_t size)
 {
     const char *session = getenv(PTD_ENV_SESSION);
@@ -77,7 +78,8 @@ static PyObject *read_cached(const char *path)
     return code;
 }
 
-/* Written aside and renamed, so that nobody reads half of it; that it cannot be written does not matter. */
+/* Written aside and renamed, so that nobody reads half of it; that it cannot be written does not
+ * matter. */
 static void write_cached(const char *path, PyObject *code)
 {
     char aside[PATH_MAX + 32];
@@ -90,8 +92,8 @@ static void write_cached(const char *path, PyObject *code)
     if (fd >= 0) {
         size_t len = (size_t)PyBytes_Size(bytes);
         uint32_t header[2] = {ptd_crc32(data, len), (uint32_t)len};
-        bool whole = write(fd, header, HEADER_SIZE) == HEADER_SIZE &&
-                     write(fd, data, len) == (ssize_t)len;
+        bool whole =
+            write(fd, header, HEADER_SIZE) == HEADER_SIZE && write(fd, data, len) == (ssize_t)len;
         close(fd);
         if (!whole || rename(aside, path) < 0)
             unlink(aside);

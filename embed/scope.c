@@ -250,7 +250,8 @@ static uint32_t import_line(void)
     if (!running) {
         running = find_body(stack[depth - 1].body);
         PyErr_Clear();
-        if (!running || epoch != ptd_epoch) { /* a collection of garbage may have changed the stack */
+        if (!running ||
+            epoch != ptd_epoch) { /* a collection of garbage may have changed the stack */
             Py_XDECREF(running);
             return 0;
         }
@@ -370,8 +371,8 @@ void ptd_scope_push(uint32_t id, PyObject *body)
     PyErr_Fetch(&type, &value, &traceback);
     before_switch();
     if (grow(&stack, &depth_cap, depth + 1, sizeof *stack)) {
-        stack[depth] = (struct frame){
-            .scope = scopes[id], .thread = ptd_scope_thread(), .body = body};
+        stack[depth] =
+            (struct frame){.scope = scopes[id], .thread = ptd_scope_thread(), .body = body};
         foreign_imports += is_foreign_import(&stack[depth]);
         depth++;
     }

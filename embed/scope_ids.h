@@ -12,7 +12,8 @@
 /* A file that is not watched; equal to PTD_J_NO_FILE. */
 #define PTD_UNWATCHED 0xffffffffu
 
-/* The project's directory, which is watched wherever it lies; to be told before code is looked at. */
+/* The project's directory, which is watched wherever it lies; to be told before code is looked at.
+ */
 void ptd_ids_root(const char *dir);
 
 /* Directories (of the standard library, pytest's basetemp) below which nothing is watched. */
@@ -24,8 +25,8 @@ void ptd_ids_exclude(const char *dir);
  */
 uint32_t ptd_ids_watched(PyObject *filename);
 
-/* Whether a co_filename is one of the standard library, or frozen into the interpreter. Never leaves
- * an exception. */
+/* Whether a co_filename is one of the standard library, or frozen into the interpreter. Never
+ * leaves an exception. */
 bool ptd_ids_is_library(PyObject *filename);
 
 /* Id of any existing file, watched or not; PTD_UNWATCHED when it does not exist. */

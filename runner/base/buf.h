@@ -15,7 +15,10 @@ struct ptd_buf {
     size_t len;
     size_t cap;
 };
-#define PTD_BUF_INIT {NULL, 0, 0}
+#define PTD_BUF_INIT                                                                               \
+    {                                                                                              \
+        NULL, 0, 0                                                                                 \
+    }
 
 void ptd_buf_release(struct ptd_buf *buf);
 void ptd_buf_reset(struct ptd_buf *buf); /* len = 0, memory kept */

@@ -1,6 +1,7 @@
 #include "base/crc32.h"
 
-/* One byte at a time; the table is written by the first caller, and always with the same numbers. */
+/* One byte at a time; the table is written by the first caller, and always with the same numbers.
+ */
 static uint32_t table[256];
 
 static void fill_table(void)

@@ -4,7 +4,8 @@
 
 #include "base/buf.h"
 
-/* A string in quotes. Bytes that are not UTF-8 become "\udcXX", as Python's surrogateescape has them. */
+/* A string in quotes. Bytes that are not UTF-8 become "\udcXX", as Python's surrogateescape has
+ * them. */
 void ptd_json_string(struct ptd_buf *out, const char *s);
 
 #endif

@@ -81,8 +81,7 @@ size_t ptd_map_put(struct ptd_map *map, const void *key, size_t len, uint64_t va
     if (map->slots[at])
         return map->slots[at] - 1;
     map->entries = ptd_xgrow(map->entries, &map->cap, map->count + 1, sizeof(*map->entries));
-    map->entries[map->count] =
-        (struct ptd_map_entry){keep_key(map, key, len), len, hash, value};
+    map->entries[map->count] = (struct ptd_map_entry){keep_key(map, key, len), len, hash, value};
     map->slots[at] = (uint32_t)(map->count + 1);
     return map->count++;
 }

@@ -26,7 +26,10 @@ struct ptd_map {
     char **chunks; /* owned key memory */
     size_t nchunks, chunks_cap, chunk_left;
 };
-#define PTD_MAP_INIT {0}
+#define PTD_MAP_INIT                                                                               \
+    {                                                                                              \
+        0                                                                                          \
+    }
 #define PTD_MAP_NONE SIZE_MAX
 
 void ptd_map_release(struct ptd_map *map);

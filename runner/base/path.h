@@ -13,7 +13,8 @@ const char *ptd_path_basename(const char *path); /* borrowed from `path` */
 char *ptd_path_normalize(const char *path);
 /* Both absolute and normalised: "../x/y" relative form of `path` as seen from `base` (owned). */
 char *ptd_path_relative(const char *path, const char *base);
-/* True when `path` is `dir` itself or lies below it. "" and "." as `dir` hold every relative path. */
+/* True when `path` is `dir` itself or lies below it. "" and "." as `dir` hold every relative path.
+ */
 bool ptd_path_within(const char *path, const char *dir);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * The environment that tests run in: implementation, version and platform of the interpreter, and the installed
- * distributions, known without starting Python whenever the interpreter looks as it did last time.
+ * The environment that tests run in: implementation, version and platform of the interpreter, and
+ * the installed distributions, known without starting Python whenever the interpreter looks as it
+ * did last time.
  */
 #ifndef PTD_CMD_ENVIRONMENT_H
 #define PTD_CMD_ENVIRONMENT_H

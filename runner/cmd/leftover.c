@@ -88,12 +88,11 @@ int ptd_session_dir_make(const struct ptd_workspace *w, const struct ptd_session
     *out = (struct ptd_session_dir){NULL, -1};
     if (mkdir(all, 0777) < 0 && errno != EEXIST)
         return ptd_err_sys(err, PTD_E_IO, "cannot make the directory %s", all);
-    char *path = ptd_xasprintf("%s/%lld.%09ld-%ld", all, (long long)now.tv_sec, now.tv_nsec,
-                               (long)getpid());
+    char *path =
+        ptd_xasprintf("%s/%lld.%09ld-%ld", all, (long long)now.tv_sec, now.tv_nsec, (long)getpid());
     /* Made under another name first: a directory that others see is locked already. */
-    PTD_CLEANUP_FREE char *hidden =
-        ptd_xasprintf("%s/.%lld.%09ld-%ld", all, (long long)now.tv_sec, now.tv_nsec,
-                      (long)getpid());
+    PTD_CLEANUP_FREE char *hidden = ptd_xasprintf("%s/.%lld.%09ld-%ld", all, (long long)now.tv_sec,
+                                                  now.tv_nsec, (long)getpid());
     if (mkdir(hidden, 0777) < 0) {
         ptd_err_sys(err, PTD_E_IO, "cannot make the directory %s", hidden);
         free(path);
@@ -124,7 +123,8 @@ static void remove_directory(const char *path)
     rmdir(path);
 }
 
-/* A hidden directory is one that nobody ingests: so it is not half a session that others see while it goes. */
+/* A hidden directory is one that nobody ingests: so it is not half a session that others see while
+ * it goes. */
 static char *hide_directory(const char *path)
 {
     PTD_CLEANUP_FREE char *parent = ptd_path_dirname(path);

@@ -1,6 +1,6 @@
 /*
- * Session directories: <cache>/sessions/<name>, locked while their pyt-diff lives. One without a living owner is
- * left over from a crash; its journals hold every test that had finished.
+ * Session directories: <cache>/sessions/<name>, locked while their pyt-diff lives. One without a
+ * living owner is left over from a crash; its journals hold every test that had finished.
  */
 #ifndef PTD_CMD_LEFTOVER_H
 #define PTD_CMD_LEFTOVER_H
@@ -16,14 +16,15 @@ struct ptd_session_dir {
     int lock;   /* descriptor of its lock file */
 };
 
-/* What has to be known of a session to ingest it later; written as "session.txt" into its directory. */
+/* What has to be known of a session to ingest it later; written as "session.txt" into its
+ * directory. */
 struct ptd_session_facts {
     bool baseline;
-    bool complete; /* looked at every file in `scope` */
-    bool may_look_again; /* the workspace's own session: not one that was left over */
+    bool complete;            /* looked at every file in `scope` */
+    bool may_look_again;      /* the workspace's own session: not one that was left over */
     const char *const *scope; /* paths on the command line, or NULL; borrowed, not written */
-    char *commit; /* or NULL */
-    char **ignored; /* files that the plan leaves out; owned, not written */
+    char *commit;             /* or NULL */
+    char **ignored;           /* files that the plan leaves out; owned, not written */
     size_t ignored_count;
 };
 

@@ -25,7 +25,7 @@ struct run {
      * owned, NULL-terminated; NULL = everything. */
     char **scope;
     const char **keep; /* those of them that are node ids; owned array of borrowed */
-    char python[64]; /* "CPython 3.11.7" */
+    char python[64];   /* "CPython 3.11.7" */
     bool everything;
     bool unknown_paths; /* an argument names nothing that exists: pytest knows what to say */
     int status;
@@ -135,8 +135,8 @@ static bool known_idle(struct run *r, size_t *total)
     const struct ptd_options *o = r->options;
     PTD_CLEANUP_FREE char *value = NULL;
     char digest[33];
-    if (r->everything || o->since_baseline || o->baseline || (r->keep && r->keep[0]) || r->unknown_paths || o->json ||
-        o->dry_run)
+    if (r->everything || o->since_baseline || o->baseline || (r->keep && r->keep[0]) ||
+        r->unknown_paths || o->json || o->dry_run)
         return false;
     idle_key(r, digest);
     if (ptd_store_meta_get(r->w.store, "idle", &value, NULL) < 0 || !value ||

@@ -209,8 +209,7 @@ static int open_without_writing(struct ptd_workspace *w, struct ptd_err *err)
     return open_data(w, err);
 }
 
-int ptd_workspace_open(struct ptd_workspace *w, struct ptd_options *options,
-                       struct ptd_err *err)
+int ptd_workspace_open(struct ptd_workspace *w, struct ptd_options *options, struct ptd_err *err)
 {
     *w = (struct ptd_workspace){.options = options};
     if (use_project(w, err) < 0)

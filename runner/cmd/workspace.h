@@ -1,6 +1,6 @@
 /*
- * Everything that is known before a decision: the project, the interpreter, the store, and the tree as it is now
- * with what of the recorded data still holds. The commands are questions about this.
+ * Everything that is known before a decision: the project, the interpreter, the store, and the tree
+ * as it is now with what of the recorded data still holds. The commands are questions about this.
  */
 #ifndef PTD_CMD_WORKSPACE_H
 #define PTD_CMD_WORKSPACE_H
@@ -27,24 +27,24 @@ struct ptd_workspace {
     bool writable;
     struct ptd_state state;
     bool state_loaded;
-    bool doctests;           /* every Python file may hold tests */
-    bool programs;           /* tests start programs, which may read any file */
-    char *endings_text;      /* endings of collected files that are not Python, '\n' between them */
-    const char **endings;    /* the same as a list; NULL-terminated */
+    bool doctests;         /* every Python file may hold tests */
+    bool programs;         /* tests start programs, which may read any file */
+    char *endings_text;    /* endings of collected files that are not Python, '\n' between them */
+    const char **endings;  /* the same as a list; NULL-terminated */
     char **excluded_paths; /* --ignore, relative to the root; owned, NULL-terminated */
     const char **excluded_ids; /* --deselect; owned array of borrowed, NULL-terminated */
     struct ptd_hash128 digest; /* of the state, the environment and what is excluded */
 };
 
 /* Opens everything; what is wrong but can be lived with is said on stderr. */
-int ptd_workspace_open(struct ptd_workspace *w, struct ptd_options *options,
-                       struct ptd_err *err);
+int ptd_workspace_open(struct ptd_workspace *w, struct ptd_options *options, struct ptd_err *err);
 void ptd_workspace_close(struct ptd_workspace *w);
 /* Looks at the tree again, and reads the state of the data anew. */
 int ptd_workspace_reload(struct ptd_workspace *w, struct ptd_err *err);
 /* The database turned out to be damaged while it was read: starts anew with an empty one. */
 int ptd_workspace_rebuild(struct ptd_workspace *w, struct ptd_err *err);
-/* A path of the command line as the store spells it: relative to the root, "" for the root itself. Owned. */
+/* A path of the command line as the store spells it: relative to the root, "" for the root itself.
+ * Owned. */
 char *ptd_workspace_relative(const struct ptd_workspace *w, const char *path);
 bool ptd_workspace_is_test_file(const struct ptd_workspace *w, const char *path);
 
@@ -69,7 +69,8 @@ struct ptd_verdict {
 int ptd_workspace_select(struct ptd_workspace *w, const char *const *scope, bool everything,
                          struct ptd_verdict *out, struct ptd_err *err);
 void ptd_verdict_release(struct ptd_verdict *verdict);
-/* Text for a broken dependency of this verdict (a struct ptd_verdict *); valid until the next call. */
+/* Text for a broken dependency of this verdict (a struct ptd_verdict *); valid until the next call.
+ */
 const char *ptd_verdict_describe(size_t broken, void *verdict);
 size_t ptd_workspace_changed_files(const struct ptd_workspace *w);
 

@@ -70,10 +70,12 @@ struct ptd_options {
     const char **paths;  /* positional arguments: "dir", "file.py", "file.py::node"; owned array of
                             borrowed */
     size_t path_count;
-    bool leaves_files; /* --lf, --ignore-glob, -x, --maxfail present: a file may be left uncollected */
+    bool leaves_files; /* --lf, --ignore-glob, -x, --maxfail present: a file may be left uncollected
+                        */
     const char **ignores; /* values of --ignore; owned array of borrowed */
     size_t ignore_count;
-    const char **deselects; /* values of --deselect: beginnings of node ids; owned array of borrowed */
+    const char *
+        *deselects; /* values of --deselect: beginnings of node ids; owned array of borrowed */
     size_t deselect_count;
     /*
      * The arguments that may change the outcome of a test (-W, -o, -p, --strict*, options of
@@ -104,9 +106,9 @@ struct ptd_options {
  * (nearest match as the hint). */
 int ptd_options_parse(int argc, char **argv, struct ptd_options *out, struct ptd_err *err);
 /*
- * What the configuration's `addopts` says about files left out, parallel, paths, verbosity and the like;
- * to be called with that of the project found. `outcome_args` stays as it is: addopts is part of
- * the project's hash. Does not fail on text that pytest will refuse.
+ * What the configuration's `addopts` says about files left out, parallel, paths, verbosity and the
+ * like; to be called with that of the project found. `outcome_args` stays as it is: addopts is part
+ * of the project's hash. Does not fail on text that pytest will refuse.
  */
 int ptd_options_apply_addopts(struct ptd_options *options, const char *addopts,
                               struct ptd_err *err);

@@ -13,9 +13,9 @@ enum {
     /* pytest itself has it, so knows it when it looks for the rootdir */
     PTD_PO_CORE = 1 << 4,
     /* what it means to us */
-    PTD_PO_OUTCOME = 1 << 5, /* may change what a test's outcome is */
+    PTD_PO_OUTCOME = 1 << 5,      /* may change what a test's outcome is */
     PTD_PO_LEAVES_FILES = 1 << 6, /* a file may be left uncollected */
-    PTD_PO_INFORMS = 1 << 7, /* shows something, runs no test */
+    PTD_PO_INFORMS = 1 << 7,      /* shows something, runs no test */
     PTD_PO_COLLECTS = 1 << 8,
     PTD_PO_DEBUGS = 1 << 9,
     /* which field it sets */

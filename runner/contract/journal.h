@@ -7,12 +7,13 @@
  *
  * File    = 8 bytes "PTDJRNL1", then records.
  * Record  = u32 length of payload, u32 type, payload, u32 CRC-32 of (length, type, payload).
- * Numbers are little endian. A string is a u32 length and its bytes (UTF-8, or the file system's own
- * bytes for paths), without NUL. A reader stops at the first record that is cut off or fails its CRC.
+ * Numbers are little endian. A string is a u32 length and its bytes (UTF-8, or the file system's
+ * own bytes for paths), without NUL. A reader stops at the first record that is cut off or fails
+ * its CRC.
  *
- * Ids (file, code, name, scope, path) are per process, start at 0 and are defined before their first use.
- * What belongs to a scope is additive: several J_DELTA of one scope are united, also when they
- * repeat an id.
+ * Ids (file, code, name, scope, path) are per process, start at 0 and are defined before their
+ * first use. What belongs to a scope is additive: several J_DELTA of one scope are united, also
+ * when they repeat an id.
  */
 #ifndef PTD_CONTRACT_JOURNAL_H
 #define PTD_CONTRACT_JOURNAL_H
@@ -33,14 +34,12 @@ enum ptd_journal_type {
      *   platform    sys.platform "-" machine
      *   syspath     one per entry of sys.path that lies in a site- or dist-packages folder or that
      *               holds *.dist-info or *.egg-info, absolute
-     *   path        one per directory on sys.path below the rootdir, absolute, when the session begins and
-     *               when it ends
-     *   python_files, norecursedirs, testpaths: one record per entry, as configured
-     *   doctest     "1" when --doctest-modules is on
-     *   basetemp    pytest's base temporary directory when known
-     *   tracer      "eval", "monitoring", or "none: REASON" (nothing of this process is trusted)
-     *   partial     "1" when node ids were given on the command line
-     *   pytest      version of pytest
+     *   path        one per directory on sys.path below the rootdir, absolute, when the session
+     * begins and when it ends python_files, norecursedirs, testpaths: one record per entry, as
+     * configured doctest     "1" when --doctest-modules is on basetemp    pytest's base temporary
+     * directory when known tracer      "eval", "monitoring", or "none: REASON" (nothing of this
+     * process is trusted) partial     "1" when node ids were given on the command line pytest
+     * version of pytest
      */
     PTD_J_FACT = 1,
     /* u32 id, string path (absolute, real), then what stat() said when the file was first seen:
@@ -53,24 +52,24 @@ enum ptd_journal_type {
     /* u32 id, u32 kind (enum ptd_scope_kind), u32 file id or PTD_J_NO_FILE, string label */
     PTD_J_SCOPE = 5,
     /*
-     * u32 scope id, u32 flags (enum ptd_scope_flag), then five lists, each a u32 count and that many
-     * u32: code ids that were entered, scope ids that it uses (fixtures), file ids of the modules
-     * that it imported or whose import it repeated, name ids that it asked for, and pairs
-     * (code id, line): project functions entered while a module was being imported, with the line of
-     * that module's own frame below the call (0 when it is not known); a pair counts as two numbers
-     * and its code id need not be repeated in the first list.
+     * u32 scope id, u32 flags (enum ptd_scope_flag), then five lists, each a u32 count and that
+     * many u32: code ids that were entered, scope ids that it uses (fixtures), file ids of the
+     * modules that it imported or whose import it repeated, name ids that it asked for, and pairs
+     * (code id, line): project functions entered while a module was being imported, with the line
+     * of that module's own frame below the call (0 when it is not known); a pair counts as two
+     * numbers and its code id need not be repeated in the first list.
      */
     PTD_J_DELTA = 6,
     /*
-     * A file that pytest collected. u32 scope id or PTD_J_NO_SCOPE, u32 outcome (enum ptd_outcome), u32 flags
-     * (enum ptd_collect_flag), string path of the file (absolute, real), u32 count and that many
-     * strings: the node ids in it, in order, before deselection.
+     * A file that pytest collected. u32 scope id or PTD_J_NO_SCOPE, u32 outcome (enum ptd_outcome),
+     * u32 flags (enum ptd_collect_flag), string path of the file (absolute, real), u32 count and
+     * that many strings: the node ids in it, in order, before deselection.
      */
     PTD_J_COLLECT = 7,
     /*
-     * A test that finished. u32 scope id, u32 outcome, u32 flags (enum ptd_scope_flag), u64 duration
-     * in microseconds (set-up, call and teardown), u32 scope id of the collection of its file or
-     * PTD_J_NO_SCOPE, string node id, string path of its file (absolute, real).
+     * A test that finished. u32 scope id, u32 outcome, u32 flags (enum ptd_scope_flag), u64
+     * duration in microseconds (set-up, call and teardown), u32 scope id of the collection of its
+     * file or PTD_J_NO_SCOPE, string node id, string path of its file (absolute, real).
      */
     PTD_J_TEST = 8,
     /* string node id: the test has started. Without a J_TEST of the same id behind it the process
@@ -82,8 +81,8 @@ enum ptd_journal_type {
      * symbolic links as they were used), then what stat() said when the process first came by: u32
      * enum ptd_path_type, u64 size, u64 mtime in ns, u64 inode. */
     PTD_J_PATH = 11,
-    /* u32 scope id, u32 count, then that many pairs (u32 enum ptd_access, u32 path id): what the scope
-     * did with files. Additive, as J_DELTA. */
+    /* u32 scope id, u32 count, then that many pairs (u32 enum ptd_access, u32 path id): what the
+     * scope did with files. Additive, as J_DELTA. */
     PTD_J_ACCESS = 12,
 };
 
@@ -118,8 +117,8 @@ enum ptd_scope_kind {
 enum ptd_scope_flag {
     /* Recording was disturbed while the scope was open: tests that use it are not trusted. */
     PTD_SCOPE_INCOMPLETE = 1,
-    /* Another program ran on its behalf, or the process was forked: what it used was not seen. Tests that
-     * use the scope depend on every source of the project. */
+    /* Another program ran on its behalf, or the process was forked: what it used was not seen.
+     * Tests that use the scope depend on every source of the project. */
     PTD_SCOPE_OPAQUE = 2,
 };
 

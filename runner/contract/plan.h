@@ -20,11 +20,11 @@
 #ifndef PTD_CONTRACT_PLAN_H
 #define PTD_CONTRACT_PLAN_H
 
-#define PTD_PLAN_VERSION  1
-#define PTD_PLAN_FILE     "plan.json"
-#define PTD_ENV_SESSION   "PYT_DIFF_SESSION"
+#define PTD_PLAN_VERSION 1
+#define PTD_PLAN_FILE    "plan.json"
+#define PTD_ENV_SESSION  "PYT_DIFF_SESSION"
 /* Absolute path of the tracer's shared object, for the preload stub and the exec host. */
-#define PTD_ENV_TRACER    "PYT_DIFF_TRACER"
+#define PTD_ENV_TRACER "PYT_DIFF_TRACER"
 /* Command prefix that starts a traced interpreter, for pytest-xdist workers; shell-quoted. */
 #define PTD_ENV_AS_PYTHON "PYT_DIFF_AS_PYTHON"
 

@@ -1,6 +1,6 @@
 /*
- * Reading a journal (contract/journal.h) into memory. Everything from the file is bounds-checked; ids that
- * were not defined make the record that names them end the reading, as a torn record does.
+ * Reading a journal (contract/journal.h) into memory. Everything from the file is bounds-checked;
+ * ids that were not defined make the record that names them end the reading, as a torn record does.
  */
 #ifndef PTD_JOURNAL_JOURNAL_H
 #define PTD_JOURNAL_JOURNAL_H
@@ -81,9 +81,9 @@ struct ptd_journal {
     size_t test_count, test_cap;
     const char **started; /* tests that were begun and did not end: the process died in them */
     size_t started_count, started_cap;
-    bool ended;      /* J_END was there */
-    uint32_t status; /* of J_END */
-    bool torn;       /* something unreadable follows what was read */
+    bool ended;         /* J_END was there */
+    uint32_t status;    /* of J_END */
+    bool torn;          /* something unreadable follows what was read */
     struct ptd_buf raw; /* owned: the file's bytes while it is read */
     char **strings;     /* owned */
     size_t string_count, string_cap;

@@ -74,8 +74,8 @@ static bool ends_with(const char *s, const char *tail)
 }
 
 /*
- * Whether a file is the session's own product rather than a part of the project: it was not known before the
- * session, and it is gone already or was written after the session began.
+ * Whether a file is the session's own product rather than a part of the project: it was not known
+ * before the session, and it is gone already or was written after the session began.
  */
 static bool is_ephemeral(const struct ptd_dep_context *c, const char *relative,
                          const struct ptd_journal_file *file)
@@ -204,7 +204,8 @@ static int add_provider(struct ptd_dep_context *c, const char *name, size_t len,
     return 0;
 }
 
-/* A requested module name is a dependency on who provides it: "a" and "a.b" and "b.c" of "a.b.c". */
+/* A requested module name is a dependency on who provides it: "a" and "a.b" and "b.c" of "a.b.c".
+ */
 static int add_name(struct ptd_dep_context *c, const char *name, struct ptd_deps *out,
                     struct ptd_err *err)
 {

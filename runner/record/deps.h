@@ -1,6 +1,6 @@
 /*
- * Dependencies of the scopes of one process: turns the ids of a journal into (file, block) pairs and those
- * into dependency sets of the store.
+ * Dependencies of the scopes of one process: turns the ids of a journal into (file, block) pairs
+ * and those into dependency sets of the store.
  */
 #ifndef PTD_RECORD_DEPS_H
 #define PTD_RECORD_DEPS_H
@@ -26,7 +26,7 @@ void ptd_deps_release(struct ptd_deps *deps);
 
 /* What the journal's file turned out to be. */
 struct ptd_dep_file {
-    size_t at;    /* position in the state, SIZE_MAX: ephemeral, no dependency */
+    size_t at;      /* position in the state, SIZE_MAX: ephemeral, no dependency */
     ptd_id version; /* what the process saw; PTD_VERSION_UNKNOWN when that cannot be told */
     const struct ptd_blocks *blocks; /* of that version, or NULL; read when first needed */
     bool blocks_sought;
@@ -44,15 +44,17 @@ struct ptd_dep_context {
     const char *root;
     uint64_t session_start_ns;
     const struct ptd_map *written; /* absolute paths that the session itself changed; borrowed */
-    struct ptd_dep_file *files; /* one per file of the journal */
-    struct ptd_dep_path *paths; /* one per path of the journal */
-    ptd_id *scope_sets;         /* dependency set of each scope's own part, 0 = not made yet */
-    uint32_t *older_scope;      /* per scope: another MODULE scope of the same file */
-    uint32_t *code_blocks;      /* block of each code object + 1, 0 = not looked up yet */
-    struct ptd_map closures;    /* sorted start files → dependency set * 4 + flags */
-    ptd_id *module_prints;      /* per position in the state: fingerprint of the module level alone, 0 = not made yet */
+    struct ptd_dep_file *files;    /* one per file of the journal */
+    struct ptd_dep_path *paths;    /* one per path of the journal */
+    ptd_id *scope_sets;            /* dependency set of each scope's own part, 0 = not made yet */
+    uint32_t *older_scope;         /* per scope: another MODULE scope of the same file */
+    uint32_t *code_blocks;         /* block of each code object + 1, 0 = not looked up yet */
+    struct ptd_map closures;       /* sorted start files → dependency set * 4 + flags */
+    ptd_id *module_prints; /* per position in the state: fingerprint of the module level alone, 0 =
+                              not made yet */
     size_t module_print_count;
-    ptd_id *versions;           /* per position in the state: version seen by this process; 0 = the current one */
+    ptd_id *
+        versions; /* per position in the state: version seen by this process; 0 = the current one */
     size_t version_count, version_cap;
 };
 

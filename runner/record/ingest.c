@@ -27,12 +27,13 @@ struct ingest {
     ptd_id environment, run;
     uint64_t session_start_ns;
     bool opaque; /* a test started programs */
-    struct id_list controller;    /* what hooks in xdist's controller depend on: part of every record */
+    struct id_list
+        controller; /* what hooks in xdist's controller depend on: part of every record */
     uint32_t controller_flags;
-    struct ptd_map collected;     /* relative paths that got a record as files */
-    struct ptd_map written;       /* absolute paths that the session itself changed */
-    struct ptd_map endings;       /* of collected files that are not Python */
-    bool all_collected;           /* every process came to its end and looked at all files */
+    struct ptd_map collected; /* relative paths that got a record as files */
+    struct ptd_map written;   /* absolute paths that the session itself changed */
+    struct ptd_map endings;   /* of collected files that are not Python */
+    bool all_collected;       /* every process came to its end and looked at all files */
 };
 
 /* One process of the session while its journal is turned into records. */
@@ -40,7 +41,7 @@ struct process {
     struct ingest *in;
     const struct ptd_journal *journal;
     struct ptd_dep_context deps;
-    struct id_list session; /* sets of the session scope */
+    struct id_list session;        /* sets of the session scope */
     struct ptd_u32s session_files; /* that it imported or entered */
     uint32_t session_flags;
     ptd_id everything; /* the set of all sources, 0 = not made yet */
@@ -51,7 +52,8 @@ struct process {
     struct id_list collect_sets;
     uint32_t collect_flags;
     struct ptd_map conftests; /* directory → set of its conftest.py files * 4 + flags */
-    unsigned char *imported; /* owned; per file of the journal: part of collect_sets or of `session` */
+    unsigned char
+        *imported; /* owned; per file of the journal: part of collect_sets or of `session` */
 };
 
 static void add_id(struct id_list *list, ptd_id id)
@@ -203,7 +205,8 @@ static int add_scope_sets(struct process *p, const struct ptd_u32s *scopes,
     return result;
 }
 
-/* What applies to every test of a file by its place: conftest.py files above, and the file itself. */
+/* What applies to every test of a file by its place: conftest.py files above, and the file itself.
+ */
 static int add_place(struct process *p, const char *path, bool whole, ptd_id *file,
                      struct id_list *sets, struct ptd_err *err)
 {
@@ -367,7 +370,8 @@ static int ingest_test(struct process *p, const struct ptd_journal_test *t, stru
     return failed ? -1 : 0;
 }
 
-/* A test that its process did not survive is a failure until it has run, whatever it depended on. */
+/* A test that its process did not survive is a failure until it has run, whatever it depended on.
+ */
 static int ingest_unfinished(struct process *p, const char *nodeid, struct ptd_err *err)
 {
     const char *colons = strstr(nodeid, "::");
@@ -376,10 +380,10 @@ static int ingest_unfinished(struct process *p, const char *nodeid, struct ptd_e
     struct id_list sets = {0};
     ptd_id file, node;
     p->in->result->unfinished++;
-    int failed = add_place(p, path, true, &file, &sets, err) < 0 ||
-                 ptd_store_node(p->in->store, nodeid, file, false, &node, err) < 0 ||
-                 put_record(p, node, file, PTD_OUTCOME_ERROR, 0, PTD_SCOPE_INCOMPLETE, &sets, NULL,
-                            err) < 0;
+    int failed =
+        add_place(p, path, true, &file, &sets, err) < 0 ||
+        ptd_store_node(p->in->store, nodeid, file, false, &node, err) < 0 ||
+        put_record(p, node, file, PTD_OUTCOME_ERROR, 0, PTD_SCOPE_INCOMPLETE, &sets, NULL, err) < 0;
     free(sets.items);
     return failed ? -1 : 0;
 }
@@ -402,7 +406,8 @@ static int add_conftest(struct process *p, const char *dir, struct ptd_deps *ite
     return 0;
 }
 
-/* The set of the conftest.py files that say what is collected in a directory; made once for each. */
+/* The set of the conftest.py files that say what is collected in a directory; made once for each.
+ */
 static int conftest_set(struct process *p, const char *directory, ptd_id *out, uint32_t *flags,
                         struct ptd_err *err)
 {
@@ -453,7 +458,8 @@ static int record_not_collected(struct process *p, const char *path, struct ptd_
     return failed ? -1 : 0;
 }
 
-/* A complete run looked at every file: what it did not collect is not a test file, as things are. */
+/* A complete run looked at every file: what it did not collect is not a test file, as things are.
+ */
 static int ingest_not_collected(struct process *p, struct ptd_err *err)
 {
     struct ingest *in = p->in;
@@ -616,8 +622,7 @@ static int ingest_all(struct ingest *in, const struct journals *journals, struct
     for (int controllers = 1; controllers >= 0; controllers--) {
         for (size_t i = 0; i < journals->count; i++) {
             const struct ptd_journal *j = &journals->items[i];
-            bool is_controller =
-                strcmp(ptd_journal_fact_get(j, "role", "main"), "controller") == 0;
+            bool is_controller = strcmp(ptd_journal_fact_get(j, "role", "main"), "controller") == 0;
             if (is_controller != (controllers == 1) || !usable(in, j))
                 continue;
             if ((is_controller ? ingest_controller(in, j, err) : ingest_runner(in, j, err)) < 0)
@@ -657,7 +662,8 @@ static int save_habits(struct ingest *in, struct ptd_err *err)
     return ptd_store_meta_set(in->store, "endings", all.data, err);
 }
 
-/* When the session began; at the end of time when that is not known: nothing is its product then. */
+/* When the session began; at the end of time when that is not known: nothing is its product then.
+ */
 static uint64_t start_of(const char *session_dir)
 {
     PTD_CLEANUP_FREE char *plan = ptd_path_join(session_dir, PTD_PLAN_FILE);
@@ -690,8 +696,8 @@ int ptd_ingest(const struct ptd_ingest_request *request, struct ptd_ingest_resul
     if (!failed && journals.count) {
         failed = ptd_store_begin(in.store, err);
         if (!failed) {
-            failed = ingest_journals(&in, &journals, err) < 0 ||
-                     ptd_store_commit(in.store, err) < 0;
+            failed =
+                ingest_journals(&in, &journals, err) < 0 || ptd_store_commit(in.store, err) < 0;
             if (failed)
                 ptd_store_rollback(in.store);
         }

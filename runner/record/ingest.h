@@ -1,9 +1,10 @@
 /*
  * From the journals of a session to records in the store.
  *
- * Each test gets what its own scope entered, what the fixtures it uses entered, the collection of its file, the
- * session's hooks, and the modules that any of these imported, transitively (imports run once per process, so they
- * are recorded as edges and followed here). The parts become dependency sets that tests share.
+ * Each test gets what its own scope entered, what the fixtures it uses entered, the collection of
+ * its file, the session's hooks, and the modules that any of these imported, transitively (imports
+ * run once per process, so they are recorded as edges and followed here). The parts become
+ * dependency sets that tests share.
  */
 #ifndef PTD_RECORD_INGEST_H
 #define PTD_RECORD_INGEST_H
@@ -17,13 +18,16 @@
 
 struct ptd_ingest_request {
     const char *session_dir;
-    struct ptd_state *state;       /* the tree as it was looked at before the session, or now for a left-over one */
-    const char *environment;       /* name of the environment that the session ran in */
-    const char *commit;            /* git commit or NULL */
+    struct ptd_state
+        *state; /* the tree as it was looked at before the session, or now for a left-over one */
+    const char *environment; /* name of the environment that the session ran in */
+    const char *commit;      /* git commit or NULL */
     bool baseline;
-    /* No path, node id, -k or the like: what looks like a test file and was not collected is known not to be one. */
+    /* No path, node id, -k or the like: what looks like a test file and was not collected is known
+     * not to be one. */
     bool complete;
-    /* Test files by their name that the session may have left alone; called for each file of the tree. */
+    /* Test files by their name that the session may have left alone; called for each file of the
+     * tree. */
     bool (*is_test_file)(const char *path, void *arg);
     void *is_test_file_arg;
     /* Files that pytest was told not to collect: that they were not says nothing. */
@@ -38,7 +42,8 @@ struct ptd_ingest_result {
     size_t unfinished; /* tests that the process died in */
     bool doctests;
     /* The tree was looked at too narrowly for what the session did: other files than Python were
-     * collected, or programs were started, for the first time. Look at it again and ingest again. */
+     * collected, or programs were started, for the first time. Look at it again and ingest again.
+     */
     bool look_again;
     char *tracer_problem; /* owned: why nothing could be traced, or NULL */
     char *root_problem;   /* owned: pytest saw another rootdir, nothing was recorded, or NULL */

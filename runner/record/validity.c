@@ -39,7 +39,8 @@ static void add_broken(struct pair *pair, ptd_id fingerprint, const char *what)
     v->by_fingerprint[fingerprint] = (uint32_t)v->count;
 }
 
-/* For each block of the old version whether the new one lacks it or has another checksum under its key. */
+/* For each block of the old version whether the new one lacks it or has another checksum under its
+ * key. */
 static unsigned char *compare_blocks(const struct ptd_blocks *old, const struct ptd_blocks *now)
 {
     PTD_CLEANUP_MAP struct ptd_map keys = PTD_MAP_INIT;

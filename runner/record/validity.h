@@ -1,6 +1,6 @@
 /*
- * Which recorded dependencies still hold: compares what each fingerprint of a changed file saw with what is there
- * now. Unchanged files cost nothing.
+ * Which recorded dependencies still hold: compares what each fingerprint of a changed file saw with
+ * what is there now. Unchanged files cost nothing.
  */
 #ifndef PTD_RECORD_VALIDITY_H
 #define PTD_RECORD_VALIDITY_H
@@ -16,7 +16,7 @@
 /* Why a dependency does not hold any more. */
 struct ptd_broken {
     ptd_id fingerprint;
-    size_t file; /* position in the state; SIZE_MAX: the dependency itself is lost */
+    size_t file;      /* position in the state; SIZE_MAX: the dependency itself is lost */
     const char *what; /* owned: "Cart.total", "module level", "deleted" ... */
 };
 

@@ -32,9 +32,9 @@ static const char *reason_text(const struct ptd_summary *s, const struct ptd_sel
 static const char *reason_slug(enum ptd_reason reason)
 {
     static const char *const slugs[] = {
-        [PTD_REASON_NEW] = "new",         [PTD_REASON_CHANGED] = "changed",
-        [PTD_REASON_FAILED] = "failed",   [PTD_REASON_UNCOLLECTED] = "uncollected",
-        [PTD_REASON_NAMED] = "named",     [PTD_REASON_ALL] = "all",
+        [PTD_REASON_NEW] = "new",           [PTD_REASON_CHANGED] = "changed",
+        [PTD_REASON_FAILED] = "failed",     [PTD_REASON_UNCOLLECTED] = "uncollected",
+        [PTD_REASON_NAMED] = "named",       [PTD_REASON_ALL] = "all",
         [PTD_REASON_BASELINE] = "baseline",
     };
     return slugs[reason];
@@ -62,8 +62,7 @@ static void add_counts(const struct ptd_selection *sel, struct ptd_buf *out)
 {
     size_t files = sel->count - sel->tests;
     if (sel->tests || !files)
-        ptd_buf_addf(out, "%zu of %zu test%s affected", sel->tests, sel->total,
-                     plural(sel->total));
+        ptd_buf_addf(out, "%zu of %zu test%s affected", sel->tests, sel->total, plural(sel->total));
     if (files) {
         const char *kind = sel->new_files == files ? "new " : "";
         ptd_buf_addf(out, "%s%zu %stest file%s to collect", sel->tests ? ", " : "", files, kind,
@@ -140,8 +139,8 @@ static void add_json_item(const struct ptd_summary *s, const struct ptd_selected
 void ptd_summary_json(const struct ptd_summary *s, struct ptd_buf *out)
 {
     const struct ptd_selection *sel = s->selection;
-    ptd_buf_addf(out, "{\"version\":1,\"total\":%zu,\"affected\":%zu,\"changed_files\":%zu", sel->total,
-                 sel->tests, s->changed_files);
+    ptd_buf_addf(out, "{\"version\":1,\"total\":%zu,\"affected\":%zu,\"changed_files\":%zu",
+                 sel->total, sel->tests, s->changed_files);
     ptd_buf_addf(out, ",\"no_data\":%s", s->no_data ? "true" : "false");
     ptd_buf_adds(out, ",\"tests\":[");
     for (size_t i = 0; i < sel->tests; i++) {

@@ -13,11 +13,11 @@ struct ptd_summary {
     /* Text for a broken dependency: "src/cart.py: Cart.total"; borrowed for the call. */
     const char *(*describe)(size_t broken, void *arg);
     void *arg;
-    const char *python;      /* "CPython 3.11.7", for the line of a first run */
-    bool no_data;            /* nothing was ever recorded for this environment */
-    bool everything;         /* asked for */
+    const char *python; /* "CPython 3.11.7", for the line of a first run */
+    bool no_data;       /* nothing was ever recorded for this environment */
+    bool everything;    /* asked for */
     bool baseline;
-    bool scoped;             /* paths on the command line */
+    bool scoped; /* paths on the command line */
     size_t changed_files;
 };
 

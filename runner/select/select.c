@@ -206,8 +206,7 @@ static void ignore_file(struct ptd_selection *out, const struct file_view *file)
 {
     out->ignored_tests += out->deselect_count - file->unaffected_from;
     out->deselect_count = file->unaffected_from;
-    out->ignore =
-        ptd_xgrow(out->ignore, &out->ignore_cap, out->ignore_count + 1, sizeof(char *));
+    out->ignore = ptd_xgrow(out->ignore, &out->ignore_cap, out->ignore_count + 1, sizeof(char *));
     out->ignore[out->ignore_count++] = file->path;
 }
 

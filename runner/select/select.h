@@ -1,9 +1,10 @@
 /*
- * The selection: from what is known of each test to what has to run. Pure: no I/O, no knowledge of how records
- * are kept or compared.
+ * The selection: from what is known of each test to what has to run. Pure: no I/O, no knowledge of
+ * how records are kept or compared.
  *
- * A test is affected when none of its records is valid, or when its newest valid record is a failure. A file whose
- * collection is not known for the present state is collected again, and what is in it unknown runs.
+ * A test is affected when none of its records is valid, or when its newest valid record is a
+ * failure. A file whose collection is not known for the present state is collected again, and what
+ * is in it unknown runs.
  */
 #ifndef PTD_SELECT_SELECT_H
 #define PTD_SELECT_SELECT_H
@@ -20,8 +21,8 @@
 
 struct ptd_select_record {
     int outcome;
-    int64_t id;       /* for the caller */
-    size_t broken;    /* number of the dependency that does not hold, SIZE_MAX: all hold */
+    int64_t id;    /* for the caller */
+    size_t broken; /* number of the dependency that does not hold, SIZE_MAX: all hold */
     uint64_t duration_us;
     bool baseline;
     const char *tests; /* of a file: its node ids, NUL-terminated each; borrowed */
@@ -32,7 +33,7 @@ struct ptd_select_node {
     const char *name; /* node id, or the path of a file; borrowed */
     const char *path; /* path of its file; borrowed */
     bool is_file;
-    bool present; /* the file exists */
+    bool present;        /* the file exists */
     size_t first, count; /* its records, newest first */
 };
 
@@ -45,9 +46,11 @@ struct ptd_select_input {
     size_t test_file_count;
     bool since_baseline; /* only records of the baseline count */
     bool everything;     /* --mode all, --force: all of it runs */
-    /* Positional arguments as paths relative to the root ("" = all), with node ids after "::"; NULL-terminated. */
+    /* Positional arguments as paths relative to the root ("" = all), with node ids after "::";
+     * NULL-terminated. */
     const char *const *scope;
-    /* Paths and beginnings of node ids that pytest is told to leave out; NULL-terminated, or NULL. */
+    /* Paths and beginnings of node ids that pytest is told to leave out; NULL-terminated, or NULL.
+     */
     const char *const *excluded_paths;
     const char *const *excluded_ids;
 };
@@ -66,17 +69,17 @@ struct ptd_selected {
     const char *name; /* node id, or a path for a file that must be collected; borrowed */
     bool is_file;
     enum ptd_reason reason;
-    size_t broken; /* for PTD_REASON_CHANGED */
+    size_t broken;        /* for PTD_REASON_CHANGED */
     uint64_t duration_us; /* when it last ran; 0 = not known */
 };
 
 struct ptd_selection {
     struct ptd_selected *items; /* owned: known tests that run, then files to collect */
     size_t count, cap;
-    size_t tests;      /* of `items`, those that are tests */
-    size_t new_files;  /* of the rest, those never seen before */
-    size_t total;      /* tests known in the present state and scope, selected or not */
-    size_t outside;    /* affected tests that the scope leaves out */
+    size_t tests;        /* of `items`, those that are tests */
+    size_t new_files;    /* of the rest, those never seen before */
+    size_t total;        /* tests known in the present state and scope, selected or not */
+    size_t outside;      /* affected tests that the scope leaves out */
     const char **ignore; /* files that need not be collected; owned array, borrowed strings */
     size_t ignore_count, ignore_cap;
     size_t ignored_tests;

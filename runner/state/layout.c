@@ -6,7 +6,8 @@
 #include "base/mem.h"
 #include "base/path.h"
 
-/* Adds one provider to the running hash of a component. Paths come sorted, so equal sets give equal hashes. */
+/* Adds one provider to the running hash of a component. Paths come sorted, so equal sets give equal
+ * hashes. */
 static void provide(struct ptd_state *state, const char *name, size_t len, const char *path,
                     size_t path_len)
 {

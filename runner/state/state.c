@@ -60,8 +60,7 @@ static struct ptd_state_file *append(struct ptd_state *state, ptd_id id, enum pt
     size_t at = ptd_map_put(&state->index, key.data, key.len, state->count, NULL);
     state->files = ptd_xgrow(state->files, &state->cap, state->count + 1, sizeof(*state->files));
     struct ptd_state_file *f = &state->files[state->count++];
-    *f = (struct ptd_state_file){
-        .id = id, .kind = kind, .path = state->index.entries[at].key + 1};
+    *f = (struct ptd_state_file){.id = id, .kind = kind, .path = state->index.entries[at].key + 1};
     if (id > 0) {
         if ((size_t)id >= state->by_id_size) {
             size_t size = (size_t)id * 2 + 64;
@@ -338,8 +337,7 @@ static int load_search_path(struct ptd_state *state, struct ptd_err *err)
 static int bring_up_to_date(struct ptd_state *state, const struct ptd_state_inputs *inputs,
                             struct ptd_err *err)
 {
-    if (refresh_all(state, err) < 0 ||
-        set_fact(state, PTD_FILE_CONFIG, &inputs->config, err) < 0 ||
+    if (refresh_all(state, err) < 0 || set_fact(state, PTD_FILE_CONFIG, &inputs->config, err) < 0 ||
         set_fact(state, PTD_FILE_OPTIONS, &inputs->options, err) < 0 ||
         set_fact(state, PTD_FILE_PACKAGES, &inputs->packages, err) < 0)
         return -1;
@@ -486,9 +484,8 @@ const struct ptd_blocks *ptd_state_blocks(struct ptd_state *state, ptd_id versio
     PTD_CLEANUP_BUF struct ptd_buf data = PTD_BUF_INIT;
     struct ptd_blocks blocks;
     bool found;
-    if (version <= 0 ||
-        ptd_store_get_blocks(state->store, version, &data, &found, NULL) < 0 || !found ||
-        ptd_blocks_read(data.data, data.len, &blocks) < 0)
+    if (version <= 0 || ptd_store_get_blocks(state->store, version, &data, &found, NULL) < 0 ||
+        !found || ptd_blocks_read(data.data, data.len, &blocks) < 0)
         return NULL;
     struct ptd_blocks *slot = cache_blocks(state, version);
     *slot = blocks;

@@ -1,10 +1,10 @@
 /*
- * The state: what the tree is now, as versions of the files that the store knows. Found out by stat, then
- * content hash, then parsing, each only where the step before it could not answer.
+ * The state: what the tree is now, as versions of the files that the store knows. Found out by
+ * stat, then content hash, then parsing, each only where the step before it could not answer.
  *
- * A file whose stat signature is the recorded one is taken as unchanged, except when it was modified so
- * shortly before it was hashed that a later change could have got the same time stamp ("racy", as in
- * git's documentation of racy-git): such a file is hashed again.
+ * A file whose stat signature is the recorded one is taken as unchanged, except when it was
+ * modified so shortly before it was hashed that a later change could have got the same time stamp
+ * ("racy", as in git's documentation of racy-git): such a file is hashed again.
  */
 #ifndef PTD_STATE_STATE_H
 #define PTD_STATE_STATE_H
@@ -23,7 +23,8 @@
 /* PTD_FILE_LAYOUT of this path: the set of all paths in the tree. */
 #define PTD_LAYOUT_ALL "*"
 
-/* Content that is not in the store (only without permission to write to it): differs from every version. */
+/* Content that is not in the store (only without permission to write to it): differs from every
+ * version. */
 #define PTD_VERSION_FOREIGN ((ptd_id)-2)
 
 enum ptd_existence {
@@ -46,13 +47,13 @@ struct ptd_state_file {
 };
 
 struct ptd_state_inputs {
-    const char *root;             /* absolute */
-    const char *skip;             /* cache directory relative to the root, or NULL */
-    const char *const *endings;   /* extra file name endings, or NULL */
-    bool all_files;               /* look at every file of the tree, whatever its name */
-    struct ptd_hash128 config;    /* PTD_FILE_CONFIG */
-    struct ptd_hash128 options;   /* PTD_FILE_OPTIONS */
-    struct ptd_hash128 packages;  /* PTD_FILE_PACKAGES */
+    const char *root;            /* absolute */
+    const char *skip;            /* cache directory relative to the root, or NULL */
+    const char *const *endings;  /* extra file name endings, or NULL */
+    bool all_files;              /* look at every file of the tree, whatever its name */
+    struct ptd_hash128 config;   /* PTD_FILE_CONFIG */
+    struct ptd_hash128 options;  /* PTD_FILE_OPTIONS */
+    struct ptd_hash128 packages; /* PTD_FILE_PACKAGES */
 };
 
 struct ptd_state {
@@ -73,14 +74,15 @@ struct ptd_state {
     struct ptd_hash128 *provider_hashes;
     size_t provider_cap;
     bool providers_made;
-    struct ptd_map search_path; /* directories of sys.path relative to the root; kept as "search_path" */
+    struct ptd_map
+        search_path; /* directories of sys.path relative to the root; kept as "search_path" */
     struct ptd_blocks **blocks; /* cache of parsed versions; owned */
     size_t block_count, block_cap;
     struct ptd_map block_index;
 };
 
-/* Looks at the tree and brings the store's idea of each known file up to date (in a transaction of its own when
- * `writable`). */
+/* Looks at the tree and brings the store's idea of each known file up to date (in a transaction of
+ * its own when `writable`). */
 int ptd_state_load(struct ptd_state *state, struct ptd_store *store, bool writable,
                    const struct ptd_state_inputs *inputs, struct ptd_err *err);
 void ptd_state_release(struct ptd_state *state);
@@ -89,22 +91,25 @@ void ptd_state_release(struct ptd_state *state);
 size_t ptd_state_find(const struct ptd_state *state, enum ptd_file_kind kind, const char *path);
 const struct ptd_state_file *ptd_state_by_id(const struct ptd_state *state, ptd_id id);
 
-/* Position of a file that becomes known now: added to the store with the version that it has at this moment. */
+/* Position of a file that becomes known now: added to the store with the version that it has at
+ * this moment. */
 int ptd_state_add(struct ptd_state *state, enum ptd_file_kind kind, const char *path, size_t *out,
                   struct ptd_err *err);
 
 /* Looks again at a file, listing or existence that may have changed since it became known. */
 int ptd_state_look_again(struct ptd_state *state, size_t at, struct ptd_err *err);
 
-/* The version that PTD_FILE_EXISTS of a path has in a store when it is there like this, or absent. */
+/* The version that PTD_FILE_EXISTS of a path has in a store when it is there like this, or absent.
+ */
 int ptd_state_existence(struct ptd_state *state, const char *path, enum ptd_existence as,
                         uint64_t size, ptd_id *out, struct ptd_err *err);
 /* Whether that version stands for "it is not there". */
 bool ptd_state_is_absence(struct ptd_state *state, ptd_id version);
 
 /*
- * A directory (relative to the root) that was on sys.path: a package's own directory can then provide top-level
- * modules. Call ptd_state_search_path_done after the last one: it brings up to date what follows from them.
+ * A directory (relative to the root) that was on sys.path: a package's own directory can then
+ * provide top-level modules. Call ptd_state_search_path_done after the last one: it brings up to
+ * date what follows from them.
  */
 void ptd_state_search_path_add(struct ptd_state *state, const char *directory);
 int ptd_state_search_path_done(struct ptd_state *state, struct ptd_err *err);

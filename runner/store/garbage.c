@@ -52,7 +52,8 @@ static void mark_all(struct marks *marks, const void *data, size_t len, bool del
     }
 }
 
-/* Marks the ids in the blobs of column 1; with `only`, of the rows whose id (column 0) is marked there. */
+/* Marks the ids in the blobs of column 1; with `only`, of the rows whose id (column 0) is marked
+ * there. */
 static int mark_from(struct ptd_store *store, const char *sql, struct marks *marks, bool deltas,
                      const struct marks *only, struct ptd_err *err)
 {

@@ -72,7 +72,8 @@ static int64_t ask(struct ptd_store *store, const char *sql, int *code)
 
 static int make_schema(struct ptd_store *store, struct ptd_err *err)
 {
-    /* Two processes may find the new file at the same time: the second sees the version under the lock. */
+    /* Two processes may find the new file at the same time: the second sees the version under the
+     * lock. */
     if (execute(store, "BEGIN IMMEDIATE", err, "cannot write") < 0)
         return -1;
     int code = SQLITE_OK;
@@ -139,8 +140,8 @@ static bool may_write(const char *path)
 }
 
 /*
- * Where nothing can be written, SQLite cannot make the files that a write-ahead log needs beside the
- * database: it is then read as a file that nobody changes.
+ * Where nothing can be written, SQLite cannot make the files that a write-ahead log needs beside
+ * the database: it is then read as a file that nobody changes.
  */
 static char *read_only_uri(const char *path)
 {
@@ -158,8 +159,8 @@ static char *read_only_uri(const char *path)
 
 static int open_file(struct ptd_store *store, struct ptd_err *err)
 {
-    int flags = store->read_only ? SQLITE_OPEN_READONLY
-                                 : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+    int flags =
+        store->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
     PTD_CLEANUP_FREE char *name =
         store->read_only ? read_only_uri(store->path) : ptd_xstrdup(store->path);
     if (store->read_only)
@@ -167,8 +168,9 @@ static int open_file(struct ptd_store *store, struct ptd_err *err)
     if (sqlite3_open_v2(name, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
         return ptd_store_fail(store, err, "cannot open");
     sqlite3_busy_timeout(store->db, BUSY_MS);
-    sqlite3_exec(store->db, "PRAGMA foreign_keys = ON; PRAGMA cache_size = -16000;"
-                            "PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 268435456",
+    sqlite3_exec(store->db,
+                 "PRAGMA foreign_keys = ON; PRAGMA cache_size = -16000;"
+                 "PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 268435456",
                  NULL, NULL, NULL);
     return 0;
 }
@@ -183,7 +185,8 @@ static void shut(struct ptd_store *store)
     store->db = NULL;
 }
 
-/* Renames the database and its companions to "<name>.<stamp>.bad", so that nothing is lost for good. */
+/* Renames the database and its companions to "<name>.<stamp>.bad", so that nothing is lost for
+ * good. */
 static int move_aside(struct ptd_store *store, const char *why, char **note, struct ptd_err *err)
 {
     static const char *const tails[] = {"", "-wal", "-shm"};

@@ -1,4 +1,5 @@
-/* The tables, version PTD_SCHEMA_VERSION (kept in PRAGMA user_version). docs/FORMAT.md explains them. */
+/* The tables, version PTD_SCHEMA_VERSION (kept in PRAGMA user_version). docs/FORMAT.md explains
+ * them. */
 #ifndef PTD_STORE_SCHEMA_H
 #define PTD_STORE_SCHEMA_H
 
@@ -61,8 +62,8 @@
     "  baseline INTEGER NOT NULL DEFAULT 0,"                                                       \
     "  depsets BLOB NOT NULL,"                                                                     \
     "  tests BLOB,"                                                                                \
-    "  UNIQUE (node_id, environment_id, depsets));"                                                \
-    /* Whatever can be deleted is looked for in those that refer to it. */                         \
+    "  UNIQUE (node_id, environment_id, depsets));" /* Whatever can be deleted is looked for in    \
+                                                       those that refer to it. */                  \
     "CREATE INDEX file_version ON file (version_id);"                                              \
     "CREATE INDEX record_run ON record (run_id);"
 

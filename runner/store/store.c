@@ -455,7 +455,8 @@ int ptd_store_set_baseline(struct ptd_store *store, ptd_id environment, const pt
     return 0;
 }
 
-/* Ends an iteration: the statement is reset, `rc` is that of the last step, `stopped` the visitor's word. */
+/* Ends an iteration: the statement is reset, `rc` is that of the last step, `stopped` the visitor's
+ * word. */
 static int finish(struct ptd_store *store, sqlite3_stmt *stmt, int rc, int stopped,
                   struct ptd_err *err)
 {

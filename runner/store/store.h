@@ -1,9 +1,9 @@
 /*
- * The database: which file contents were seen, which dependencies each test had in which state, and how
- * it came out. docs/FORMAT.md describes the tables.
+ * The database: which file contents were seen, which dependencies each test had in which state, and
+ * how it came out. docs/FORMAT.md describes the tables.
  *
- * The store knows nothing of Python, of the file system, or of what makes a record valid: it keeps rows. One
- * thread, one connection. Identifiers are row ids (> 0; 0 means "none").
+ * The store knows nothing of Python, of the file system, or of what makes a record valid: it keeps
+ * rows. One thread, one connection. Identifiers are row ids (> 0; 0 means "none").
  */
 #ifndef PTD_STORE_STORE_H
 #define PTD_STORE_STORE_H
@@ -18,12 +18,15 @@
 
 typedef int64_t ptd_id;
 
-/* What a row of `file` stands for: real files, and facts that are compared like a file's content. */
+/* What a row of `file` stands for: real files, and facts that are compared like a file's content.
+ */
 enum ptd_file_kind {
-    PTD_FILE_SOURCE = 0,   /* Python source: judged by its blocks */
-    PTD_FILE_OPAQUE = 1,   /* any other file: judged by its content as a whole */
-    PTD_FILE_IMPORT = 2,   /* path = a component of a module name; content = the files that could provide it */
-    PTD_FILE_LAYOUT = 3,   /* path = a directory; content = conftest.py and __init__.py in it and above */
+    PTD_FILE_SOURCE = 0, /* Python source: judged by its blocks */
+    PTD_FILE_OPAQUE = 1, /* any other file: judged by its content as a whole */
+    PTD_FILE_IMPORT =
+        2, /* path = a component of a module name; content = the files that could provide it */
+    PTD_FILE_LAYOUT =
+        3, /* path = a directory; content = conftest.py and __init__.py in it and above */
     PTD_FILE_CONFIG = 4,   /* content = what pytest reads from its configuration files */
     PTD_FILE_OPTIONS = 5,  /* content = command line arguments that may change an outcome */
     PTD_FILE_PACKAGES = 6, /* content = the installed distributions and their versions */
@@ -35,9 +38,9 @@ struct ptd_store_file {
     ptd_id id;
     const char *path; /* borrowed from the list; relative to the rootdir */
     enum ptd_file_kind kind;
-    uint64_t sig[4];    /* size, mtime, ctime, inode when it was last hashed; zeros: never */
-    uint64_t hashed_at; /* wall clock in ns when it was hashed */
-    ptd_id version;     /* 0: absent */
+    uint64_t sig[4];         /* size, mtime, ctime, inode when it was last hashed; zeros: never */
+    uint64_t hashed_at;      /* wall clock in ns when it was hashed */
+    ptd_id version;          /* 0: absent */
     struct ptd_hash128 hash; /* of the version */
 };
 
@@ -50,7 +53,7 @@ struct ptd_store_files {
 struct ptd_fingerprint {
     ptd_id id;
     ptd_id file;
-    ptd_id version; /* PTD_VERSION_UNKNOWN: content never seen, so it can never be valid */
+    ptd_id version;     /* PTD_VERSION_UNKNOWN: content never seen, so it can never be valid */
     const void *blocks; /* delta-coded varints of block indices; borrowed until the next call */
     size_t blocks_len;
 };
@@ -59,13 +62,13 @@ struct ptd_fingerprint {
 struct ptd_record {
     ptd_id id;
     ptd_id node;
-    int outcome;          /* enum ptd_outcome, or PTD_OUTCOME_NOT_COLLECTED for a file */
+    int outcome; /* enum ptd_outcome, or PTD_OUTCOME_NOT_COLLECTED for a file */
     uint64_t duration_us;
     ptd_id run;
-    bool baseline;        /* part of the last baseline */
-    const void *depsets;  /* varints of depset ids; borrowed until the next call */
+    bool baseline;       /* part of the last baseline */
+    const void *depsets; /* varints of depset ids; borrowed until the next call */
     size_t depsets_len;
-    const void *tests;    /* for a file: the node ids of its tests, each NUL-terminated; else NULL */
+    const void *tests; /* for a file: the node ids of its tests, each NUL-terminated; else NULL */
     size_t tests_len;
 };
 /* For a file that looks like a test file and that a complete run did not collect. */
@@ -77,15 +80,16 @@ struct ptd_record {
 struct ptd_store;
 
 /*
- * Opens <dir>/pyt-diff.db, made when missing (with the directory, CACHEDIR.TAG and .gitignore). A corrupt or
- * foreign file is moved aside and replaced; *note is then an owned line about it, else NULL. With
- * read_only nothing is made or written; a missing database is PTD_E_STORE with sys_errno ENOENT.
+ * Opens <dir>/pyt-diff.db, made when missing (with the directory, CACHEDIR.TAG and .gitignore). A
+ * corrupt or foreign file is moved aside and replaced; *note is then an owned line about it, else
+ * NULL. With read_only nothing is made or written; a missing database is PTD_E_STORE with sys_errno
+ * ENOENT.
  */
 int ptd_store_open(const char *dir, bool read_only, struct ptd_store **out, char **note,
                    struct ptd_err *err);
 void ptd_store_close(struct ptd_store *store);
-/* After an error whose sys_errno is EBADMSG (damage found while reading): closes the store and moves its file
- * aside, with an owned *note about it. */
+/* After an error whose sys_errno is EBADMSG (damage found while reading): closes the store and
+ * moves its file aside, with an owned *note about it. */
 int ptd_store_abandon(struct ptd_store *store, char **note, struct ptd_err *err);
 int ptd_store_begin(struct ptd_store *store, struct ptd_err *err);
 /* What is read until commit or rollback is of one moment, whatever others write. */
@@ -109,8 +113,8 @@ int ptd_store_file(struct ptd_store *store, enum ptd_file_kind kind, const char 
 int ptd_store_file_seen(struct ptd_store *store, ptd_id file, const uint64_t sig[4],
                         uint64_t hashed_at, ptd_id version, struct ptd_err *err);
 
-/* The row of a content, made when new (*parsed then false); *parsed: its blocks are stored. With `make` false a
- * new content is not added: *out is then -2. */
+/* The row of a content, made when new (*parsed then false); *parsed: its blocks are stored. With
+ * `make` false a new content is not added: *out is then -2. */
 int ptd_store_version(struct ptd_store *store, const struct ptd_hash128 *hash, bool make,
                       ptd_id *out, bool *parsed, struct ptd_err *err);
 int ptd_store_set_blocks(struct ptd_store *store, ptd_id version, const void *data, size_t len,

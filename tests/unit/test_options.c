@@ -222,12 +222,13 @@ static void test_leaves_files(void **state)
 {
     (void)state;
     static const char *const yes[] = {
-        "--lf", "--last-failed", "-x", "-vx", "--maxfail=2", "--maxfail 1", "--ignore-glob=x",
-        "--exitfirst",
+        "--lf",        "--last-failed",   "-x",          "-vx", "--maxfail=2",
+        "--maxfail 1", "--ignore-glob=x", "--exitfirst",
     };
     static const char *const no[] = {
-        "-k x", "-kx", "-m x", "--deselect=x", "--ignore x", "--ff", "--sw", "--nf",
-        "-v -rA --tb short -p x -n 4 tests",
+        "-k x",         "-kx",        "-m x",
+        "--deselect=x", "--ignore x", "--ff",
+        "--sw",         "--nf",       "-v -rA --tb short -p x -n 4 tests",
     };
     for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++)
         check_leaves_files(yes[i], true);
