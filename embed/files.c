@@ -46,19 +46,18 @@ ssize_t __readlinkat_chk(int dirfd, const char *path, char *out, size_t len, siz
 
 /* ---- the real ones ---- */
 
-#define FUNCTIONS(X)                                                                               \
-    X(open)                                                                                        \
-    X(open64)                                                                                      \
-    X(openat)                                                                                      \
-    X(openat64) X(__open_2) X(__open64_2) X(__openat_2) X(__openat64_2) X(creat) X(creat64)        \
-        X(fopen) X(fopen64) X(freopen) X(freopen64) X(stat) X(stat64) X(lstat) X(lstat64)          \
-            X(fstatat) X(fstatat64) X(statx) X(__xstat) X(__xstat64) X(__lxstat) X(__lxstat64)     \
-                X(__fxstatat) X(__fxstatat64) X(access) X(eaccess) X(euidaccess) X(faccessat)      \
-                    X(opendir) X(fdopendir) X(scandir) X(scandir64) X(readlink) X(readlinkat)      \
-                        X(__readlink_chk) X(__readlinkat_chk) X(realpath) X(__realpath_chk)        \
-                            X(canonicalize_file_name) X(rename) X(renameat) X(renameat2) X(unlink) \
-                                X(unlinkat) X(remove) X(rmdir) X(mkdir) X(mkdirat) X(link)         \
-                                    X(linkat) X(symlink) X(symlinkat) X(truncate) X(truncate64)
+/* clang-format off */
+#define FUNCTIONS(X) \
+    X(open) X(open64) X(openat) X(openat64) X(__open_2) X(__open64_2) X(__openat_2) \
+    X(__openat64_2) X(creat) X(creat64) X(fopen) X(fopen64) X(freopen) X(freopen64) X(stat) \
+    X(stat64) X(lstat) X(lstat64) X(fstatat) X(fstatat64) X(statx) X(__xstat) X(__xstat64) \
+    X(__lxstat) X(__lxstat64) X(__fxstatat) X(__fxstatat64) X(access) X(eaccess) \
+    X(euidaccess) X(faccessat) X(opendir) X(fdopendir) X(scandir) X(scandir64) X(readlink) \
+    X(readlinkat) X(__readlink_chk) X(__readlinkat_chk) X(realpath) X(__realpath_chk) \
+    X(canonicalize_file_name) X(rename) X(renameat) X(renameat2) X(unlink) X(unlinkat) \
+    X(remove) X(rmdir) X(mkdir) X(mkdirat) X(link) X(linkat) X(symlink) X(symlinkat) \
+    X(truncate) X(truncate64)
+/* clang-format on */
 
 #define DECLARE(name) static __typeof__(&name) real_##name;
 FUNCTIONS(DECLARE)
