@@ -13,7 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
+#include <utime.h>
 
 #include "files_path.h"
 
@@ -56,7 +58,7 @@ ssize_t __readlinkat_chk(int dirfd, const char *path, char *out, size_t len, siz
     X(readlinkat) X(__readlink_chk) X(__readlinkat_chk) X(realpath) X(__realpath_chk) \
     X(canonicalize_file_name) X(rename) X(renameat) X(renameat2) X(unlink) X(unlinkat) \
     X(remove) X(rmdir) X(mkdir) X(mkdirat) X(link) X(linkat) X(symlink) X(symlinkat) \
-    X(truncate) X(truncate64)
+    X(truncate) X(truncate64) X(utime) X(utimes) X(lutimes) X(utimensat)
 /* clang-format on */
 
 #define DECLARE(name) static __typeof__(&name) real_##name;
@@ -535,5 +537,35 @@ EXPORT int truncate64(const char *path, off64_t size)
 {
     int result = REAL(truncate64)(path, size);
     wrote(PTD_FILE_CHANGE, AT_FDCWD, path, result == 0, CALLER);
+    return result;
+}
+
+/* A time stamp that the session sets would look like a change by somebody else. */
+
+EXPORT int utime(const char *path, const struct utimbuf *times)
+{
+    int result = REAL(utime)(path, times);
+    wrote(PTD_FILE_CHANGE, AT_FDCWD, path, result == 0, CALLER);
+    return result;
+}
+
+EXPORT int utimes(const char *path, const struct timeval times[2])
+{
+    int result = REAL(utimes)(path, times);
+    wrote(PTD_FILE_CHANGE, AT_FDCWD, path, result == 0, CALLER);
+    return result;
+}
+
+EXPORT int lutimes(const char *path, const struct timeval times[2])
+{
+    int result = REAL(lutimes)(path, times);
+    wrote(PTD_FILE_CHANGE, AT_FDCWD, path, result == 0, CALLER);
+    return result;
+}
+
+EXPORT int utimensat(int dirfd, const char *path, const struct timespec times[2], int flags)
+{
+    int result = REAL(utimensat)(dirfd, path, times, flags);
+    wrote(PTD_FILE_CHANGE, dirfd, path, result == 0, CALLER);
     return result;
 }

@@ -63,6 +63,7 @@ static void tell(const char *event, PyObject *args)
         {"os.rename", PTD_FILE_CREATE, 1},  {"os.remove", PTD_FILE_REMOVE, 0},
         {"os.rmdir", PTD_FILE_REMOVE, 0},   {"os.link", PTD_FILE_CREATE, 1},
         {"os.symlink", PTD_FILE_CREATE, 1}, {"os.truncate", PTD_FILE_CHANGE, 0},
+        {"os.utime", PTD_FILE_CHANGE, 0},
     };
     char path[PATH_MAX];
     if (!strcmp(event, "open") && PyTuple_Size(args) > 2) {

@@ -386,3 +386,20 @@ def test_workers(project):
     assert project.run("-n", "2") == set()
     change(project)
     assert project.run("-n", "2") == {"it"}
+
+
+def test_time_stamp_set_by_the_test(project):
+    """A file that is read and then only gets another time stamp is as it was."""
+    project.tests(
+        """
+        import os
+        def test_read():
+            ran("read")
+            assert open("data/a.txt").read()
+            os.utime("data/a.txt")
+        """
+    )
+    assert project.run("--baseline") == {"read", "other"}
+    assert project.run() == set()
+    project.write("data/a.txt", "two\n")
+    assert project.run() == {"read"}
