@@ -61,7 +61,8 @@ ssize_t __readlinkat_chk(int dirfd, const char *path, char *out, size_t len, siz
     X(truncate) X(truncate64) X(utime) X(utimes) X(lutimes) X(utimensat)
 /* clang-format on */
 
-#define DECLARE(name) static __typeof__(&name) real_##name;
+#define DECLARE(name) static __typeof__(&name) real_##name; /* NOLINT(bugprone-macro-parentheses)  \
+                                                             */
 FUNCTIONS(DECLARE)
 
 static const struct {
@@ -195,6 +196,7 @@ static void opened(int dirfd, const char *path, int flags, bool existed, bool do
         va_end(arguments);                                                                         \
     }
 
+/* NOLINTBEGIN(clang-analyzer-valist.Uninitialized): va_start is there, inside the macro. */
 #define DEFINE_OPEN(name)                                                                          \
     EXPORT int name(const char *path, int flags, ...)                                              \
     {                                                                                              \
@@ -218,6 +220,7 @@ DEFINE_OPEN(open64)
     }
 DEFINE_OPENAT(openat)
 DEFINE_OPENAT(openat64)
+/* NOLINTEND(clang-analyzer-valist.Uninitialized) */
 
 #define DEFINE_OPEN_2(name)                                                                        \
     EXPORT int name(const char *path, int flags)                                                   \
