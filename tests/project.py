@@ -229,9 +229,9 @@ def assert_idle(result):
     assert "pyt-diff: no tests affected" in result.err, result
 
 
-def make_environment(folder, with_pytest=True):
+def make_environment(folder, with_pytest=True, base=PYTHON):
     """A virtual environment with the pytest of PYTHON: its interpreter, its site-packages."""
-    subprocess.run([PYTHON, "-m", "venv", "--without-pip", str(folder)], check=True)
+    subprocess.run([base, "-m", "venv", "--without-pip", str(folder)], check=True)
     site = next(Path(folder).glob("lib/python*/site-packages"))
     if with_pytest:
         where = "import os, pytest; print(os.path.dirname(os.path.dirname(pytest.__file__)))"

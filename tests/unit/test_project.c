@@ -259,8 +259,8 @@ static void test_cache_dir(void **state)
     put("pytest.ini", "[pytest]\ncache_dir = $PROBE/x/${PROBE}/$NONE_SUCH\n");
     check_cache(NO_ARGS, "p/x/p/$NONE_SUCH/pyt-diff");
     check_cache(ARGS("-o", "cache_dir=/abs/dir"), "/abs/dir/pyt-diff");
-    setenv("HOME", "/home/me/", 1);
-    check_cache(ARGS("-ocache_dir=~/c"), "/home/me/c/pyt-diff");
+    setenv("HOME", "/people/me/", 1);
+    check_cache(ARGS("-ocache_dir=~/c"), "/people/me/c/pyt-diff");
     put("pytest.ini", "[pytest]\naddopts = -o cache_dir=deep\n");
     check_cache(NO_ARGS, "deep/pyt-diff");
     check_cache(ARGS("-ocache_dir=c"), "c/pyt-diff");
