@@ -184,6 +184,10 @@ static void add_code(struct ptd_dep_context *c, uint32_t code, struct ptd_deps *
     const struct ptd_dep_file *f = &c->files[k->file];
     if (f->at == SIZE_MAX)
         return;
+    /* The module level is block 0 without a look: most files are imported only and need no parsing.
+     */
+    if (!c->code_blocks[code] && f->version > 0 && strcmp(k->name, "<module>") == 0)
+        c->code_blocks[code] = 1;
     if (!c->code_blocks[code]) {
         const struct ptd_blocks *blocks = blocks_of(c, k->file);
         c->code_blocks[code] =

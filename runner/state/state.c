@@ -92,7 +92,7 @@ static struct ptd_blocks *cache_blocks(struct ptd_state *state, ptd_id version)
     return slot;
 }
 
-/* Parses a content of the store that was never parsed. */
+/* Parses a content, and stores the blocks when that needs no waiting. */
 static int parse_version(struct ptd_state *state, ptd_id version, const struct ptd_buf *content,
                          struct ptd_err *err)
 {
@@ -100,8 +100,9 @@ static int parse_version(struct ptd_state *state, ptd_id version, const struct p
     struct ptd_blocks *blocks = cache_blocks(state, version);
     ptd_blocks_parse(content->data ? content->data : "", content->len, blocks);
     ptd_blocks_write(blocks, &data);
-    return state->writable ? ptd_store_set_blocks(state->store, version, data.data, data.len, err)
-                           : 0;
+    return state->writable && ptd_store_is_writing(state->store)
+               ? ptd_store_set_blocks(state->store, version, data.data, data.len, err)
+               : 0;
 }
 
 /* Reads a file, and finds its version by what it holds now. */
@@ -110,6 +111,7 @@ static int hash_file(struct ptd_state *state, struct ptd_state_file *f, const ch
 {
     PTD_CLEANUP_BUF struct ptd_buf content = PTD_BUF_INIT;
     struct ptd_stat_sig after;
+    ptd_id before = f->version;
     f->hashed_at = now_ns();
     if (f->kind == PTD_FILE_SOURCE) {
         f->unreadable = ptd_buf_read_file(&content, full, MAX_SOURCE, NULL) < 0;
@@ -131,10 +133,20 @@ static int hash_file(struct ptd_state *state, struct ptd_state_file *f, const ch
     bool parsed;
     if (version_of(state, &f->hash, &f->version, &parsed, err) < 0)
         return -1;
-    if (f->kind == PTD_FILE_SOURCE && !parsed) {
-        if (f->version == PTD_VERSION_FOREIGN)
-            f->version = PTD_VERSION_FOREIGN - (ptd_id)(f - state->files) - 1;
+    if (f->kind != PTD_FILE_SOURCE)
+        return 0;
+    if (f->version == PTD_VERSION_FOREIGN) {
+        f->version = PTD_VERSION_FOREIGN - (ptd_id)(f - state->files) - 1;
         return parse_version(state, f->version, &content, err);
+    }
+    if (!parsed &&
+        ptd_store_set_source(state->store, f->version, content.data, content.len, err) < 0)
+        return -1;
+    /* A change is judged by the blocks of both sides; they are parsed now, where they can be kept.
+     */
+    if (before > 0 && before != f->version) {
+        ptd_state_blocks(state, before);
+        ptd_state_blocks(state, f->version);
     }
     return 0;
 }
@@ -476,6 +488,19 @@ int ptd_state_search_path_done(struct ptd_state *state, struct ptd_err *err)
     return ptd_store_meta_set(state->store, "paths", paths, err);
 }
 
+/* The blocks of a content whose source is kept; NULL when it is not. */
+static const struct ptd_blocks *parse_stored(struct ptd_state *state, ptd_id version)
+{
+    PTD_CLEANUP_BUF struct ptd_buf source = PTD_BUF_INIT;
+    bool found;
+    if (ptd_store_get_source(state->store, version, &source, &found, NULL) < 0 || !found)
+        return NULL;
+    if (parse_version(state, version, &source, NULL) < 0)
+        return NULL;
+    size_t at = ptd_map_find(&state->block_index, &version, sizeof(version));
+    return state->blocks[state->block_index.entries[at].value];
+}
+
 const struct ptd_blocks *ptd_state_blocks(struct ptd_state *state, ptd_id version)
 {
     size_t at = ptd_map_find(&state->block_index, &version, sizeof(version));
@@ -484,8 +509,11 @@ const struct ptd_blocks *ptd_state_blocks(struct ptd_state *state, ptd_id versio
     PTD_CLEANUP_BUF struct ptd_buf data = PTD_BUF_INIT;
     struct ptd_blocks blocks;
     bool found;
-    if (version <= 0 || ptd_store_get_blocks(state->store, version, &data, &found, NULL) < 0 ||
-        !found || ptd_blocks_read(data.data, data.len, &blocks) < 0)
+    if (version <= 0 || ptd_store_get_blocks(state->store, version, &data, &found, NULL) < 0)
+        return NULL;
+    if (!found)
+        return parse_stored(state, version);
+    if (ptd_blocks_read(data.data, data.len, &blocks) < 0)
         return NULL;
     struct ptd_blocks *slot = cache_blocks(state, version);
     *slot = blocks;

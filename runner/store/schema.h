@@ -15,7 +15,8 @@
     "CREATE TABLE version ("                                                                       \
     "  id INTEGER PRIMARY KEY AUTOINCREMENT,"                                                      \
     "  hash BLOB NOT NULL UNIQUE,"                                                                 \
-    "  blocks BLOB);"                                                                              \
+    "  blocks BLOB,"                                                                               \
+    "  source BLOB);"                                                                              \
     "CREATE TABLE file ("                                                                          \
     "  id INTEGER PRIMARY KEY,"                                                                    \
     "  kind INTEGER NOT NULL,"                                                                     \

@@ -27,8 +27,11 @@ static const char *const statement_text[PTD_SQL_COUNT] = {
     [SQL_FILE_SEEN] = "UPDATE file SET size = ?2, mtime = ?3, ctime = ?4, inode = ?5,"
                       " hashed_at = ?6, version_id = ?7 WHERE id = ?1",
     [SQL_VERSION_ADD] = "INSERT OR IGNORE INTO version (hash) VALUES (?1)",
-    [SQL_VERSION_GET] = "SELECT id, blocks IS NOT NULL FROM version WHERE hash = ?1",
-    [SQL_BLOCKS_SET] = "UPDATE version SET blocks = ?2 WHERE id = ?1",
+    [SQL_VERSION_GET] = "SELECT id, coalesce(blocks, source) IS NOT NULL"
+                        " FROM version WHERE hash = ?1",
+    [SQL_BLOCKS_SET] = "UPDATE version SET blocks = ?2, source = NULL WHERE id = ?1",
+    [SQL_SOURCE_SET] = "UPDATE version SET source = ?2 WHERE id = ?1",
+    [SQL_SOURCE_GET] = "SELECT source FROM version WHERE id = ?1",
     [SQL_BLOCKS_GET] = "SELECT blocks FROM version WHERE id = ?1",
     [SQL_FINGERPRINT_ADD] = "INSERT INTO fingerprint (file_id, version_id, blocks)"
                             " VALUES (?1, ?2, ?3)",
@@ -291,21 +294,21 @@ int ptd_store_version(struct ptd_store *store, const struct ptd_hash128 *hash, b
     return 0;
 }
 
-int ptd_store_set_blocks(struct ptd_store *store, ptd_id version, const void *data, size_t len,
-                         struct ptd_err *err)
+static int set_blob(struct ptd_store *store, enum ptd_sql which, ptd_id version, const void *data,
+                    size_t len, struct ptd_err *err)
 {
-    sqlite3_stmt *stmt = ptd_store_prepare(store, SQL_BLOCKS_SET, err);
+    sqlite3_stmt *stmt = ptd_store_prepare(store, which, err);
     if (!stmt)
         return -1;
     sqlite3_bind_int64(stmt, 1, version);
-    sqlite3_bind_blob64(stmt, 2, data, len, SQLITE_STATIC);
+    sqlite3_bind_blob64(stmt, 2, len ? data : "", len, SQLITE_STATIC);
     return run(store, stmt, err, "cannot write");
 }
 
-int ptd_store_get_blocks(struct ptd_store *store, ptd_id version, struct ptd_buf *out, bool *found,
-                         struct ptd_err *err)
+static int get_blob(struct ptd_store *store, enum ptd_sql which, ptd_id version,
+                    struct ptd_buf *out, bool *found, struct ptd_err *err)
 {
-    sqlite3_stmt *stmt = ptd_store_prepare(store, SQL_BLOCKS_GET, err);
+    sqlite3_stmt *stmt = ptd_store_prepare(store, which, err);
     *found = false;
     if (!stmt)
         return -1;
@@ -317,6 +320,35 @@ int ptd_store_get_blocks(struct ptd_store *store, ptd_id version, struct ptd_buf
     }
     sqlite3_reset(stmt);
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : ptd_store_fail(store, err, "cannot read");
+}
+
+int ptd_store_set_blocks(struct ptd_store *store, ptd_id version, const void *data, size_t len,
+                         struct ptd_err *err)
+{
+    return set_blob(store, SQL_BLOCKS_SET, version, data, len, err);
+}
+
+int ptd_store_get_blocks(struct ptd_store *store, ptd_id version, struct ptd_buf *out, bool *found,
+                         struct ptd_err *err)
+{
+    return get_blob(store, SQL_BLOCKS_GET, version, out, found, err);
+}
+
+int ptd_store_set_source(struct ptd_store *store, ptd_id version, const void *data, size_t len,
+                         struct ptd_err *err)
+{
+    return set_blob(store, SQL_SOURCE_SET, version, data, len, err);
+}
+
+int ptd_store_get_source(struct ptd_store *store, ptd_id version, struct ptd_buf *out, bool *found,
+                         struct ptd_err *err)
+{
+    return get_blob(store, SQL_SOURCE_GET, version, out, found, err);
+}
+
+bool ptd_store_is_writing(const struct ptd_store *store)
+{
+    return sqlite3_txn_state(store->db, "main") == SQLITE_TXN_WRITE;
 }
 
 static void bind_version(sqlite3_stmt *stmt, int at, ptd_id version)

@@ -113,8 +113,8 @@ int ptd_store_file(struct ptd_store *store, enum ptd_file_kind kind, const char 
 int ptd_store_file_seen(struct ptd_store *store, ptd_id file, const uint64_t sig[4],
                         uint64_t hashed_at, ptd_id version, struct ptd_err *err);
 
-/* The row of a content, made when new (*parsed then false); *parsed: its blocks are stored. With
- * `make` false a new content is not added: *out is then -2. */
+/* The row of a content, made when new (*parsed then false); *parsed: its blocks or its source are
+ * stored. With `make` false a new content is not added: *out is then -2. */
 int ptd_store_version(struct ptd_store *store, const struct ptd_hash128 *hash, bool make,
                       ptd_id *out, bool *parsed, struct ptd_err *err);
 int ptd_store_set_blocks(struct ptd_store *store, ptd_id version, const void *data, size_t len,
@@ -122,6 +122,15 @@ int ptd_store_set_blocks(struct ptd_store *store, ptd_id version, const void *da
 /* The serialised blocks are added to `out`; *found is false when none are stored. */
 int ptd_store_get_blocks(struct ptd_store *store, ptd_id version, struct ptd_buf *out, bool *found,
                          struct ptd_err *err);
+
+/* The content itself, kept until its blocks are stored, which removes it: most sources never have
+ * to be parsed. */
+int ptd_store_set_source(struct ptd_store *store, ptd_id version, const void *data, size_t len,
+                         struct ptd_err *err);
+int ptd_store_get_source(struct ptd_store *store, ptd_id version, struct ptd_buf *out, bool *found,
+                         struct ptd_err *err);
+/* A transaction of this connection is under way that has written or may write without waiting. */
+bool ptd_store_is_writing(const struct ptd_store *store);
 
 /* Rows that exist once per content: found or made. */
 int ptd_store_fingerprint(struct ptd_store *store, ptd_id file, ptd_id version, const void *blocks,
