@@ -27,6 +27,7 @@ struct run {
     const char **keep; /* those of them that are node ids; owned array of borrowed */
     char python[64];   /* "CPython 3.11.7" */
     bool everything;
+    size_t unfinished; /* tests that the interpreter did not survive */
     bool unknown_paths; /* an argument names nothing that exists: pytest knows what to say */
     int status;
     int signal;
@@ -258,7 +259,9 @@ static int ingest(struct run *r, struct ptd_session_dir *dir, const struct ptd_s
 {
     struct ptd_err err = {0};
     struct ptd_ingest_result result = {0};
-    if (ptd_session_ingest(&r->w, dir->path, facts, &result, &err) == 0 &&
+    int failed = ptd_session_ingest(&r->w, dir->path, facts, &result, &err);
+    r->unfinished = failed ? 0 : result.unfinished;
+    if (!failed &&
         (!facts->baseline || mark_baseline(r, &err) == 0)) {
         ptd_ingest_result_release(&result);
         ptd_session_dir_remove(dir);
@@ -378,6 +381,11 @@ static int decide(struct run *r, struct ptd_err *err)
         return -1;
     r->status = result.status;
     r->signal = result.signal;
+    if (r->status == 0 && r->unfinished) {
+        /* os._exit(0) in a test: pytest had no say, and what comes after it did not run. */
+        ptd_warn("a test ended the interpreter; it and those behind it have not passed");
+        r->status = 1;
+    }
     return 0;
 }
 

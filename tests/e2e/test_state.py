@@ -285,7 +285,8 @@ def test_crash_in_a_test(project, code):
     project.write("test_c.py", "def test_c():\n    pass\n")
     result = project.run()
     assert result.names == {"test_a", "test_b"}
-    assert result.status == project.pytest().status
+    # Plain pytest has no say after os._exit(0); we know that tests have not passed.
+    assert result.status == (project.pytest().status or 1)
     assert project.run().names == {"test_b"}
     project.replace("test_b.py", code, "os.getpid()")
     assert project.run().names == {"test_b", "test_c"}
