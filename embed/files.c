@@ -61,8 +61,9 @@ ssize_t __readlinkat_chk(int dirfd, const char *path, char *out, size_t len, siz
     X(truncate) X(truncate64) X(utime) X(utimes) X(lutimes) X(utimensat)
 /* clang-format on */
 
-#define DECLARE(name) static __typeof__(&name) real_##name; /* NOLINT(bugprone-macro-parentheses)  \
-                                                             */
+#define DECLARE(name)                                                                              \
+    static __typeof__(&name) real_##name; /* NOLINT(bugprone-macro-parentheses)                    \
+                                           */
 FUNCTIONS(DECLARE)
 
 static const struct {

@@ -27,7 +27,7 @@ struct run {
     const char **keep; /* those of them that are node ids; owned array of borrowed */
     char python[64];   /* "CPython 3.11.7" */
     bool everything;
-    size_t unfinished; /* tests that the interpreter did not survive */
+    size_t unfinished;  /* tests that the interpreter did not survive */
     bool unknown_paths; /* an argument names nothing that exists: pytest knows what to say */
     int status;
     int signal;
@@ -261,8 +261,7 @@ static int ingest(struct run *r, struct ptd_session_dir *dir, const struct ptd_s
     struct ptd_ingest_result result = {0};
     int failed = ptd_session_ingest(&r->w, dir->path, facts, &result, &err);
     r->unfinished = failed ? 0 : result.unfinished;
-    if (!failed &&
-        (!facts->baseline || mark_baseline(r, &err) == 0)) {
+    if (!failed && (!facts->baseline || mark_baseline(r, &err) == 0)) {
         ptd_ingest_result_release(&result);
         ptd_session_dir_remove(dir);
         return 0;
