@@ -178,11 +178,17 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     static size_t original_len;
     struct part parts[4];
     if (!world.made) {
-        PTD_CLEANUP_BUF struct ptd_buf blocks = PTD_BUF_INIT;
+        PTD_CLEANUP_BUF struct ptd_buf blocks = PTD_BUF_INIT, source = PTD_BUF_INIT;
+        struct ptd_blocks parsed;
         bool found;
         make_world();
-        require(ptd_store_get_blocks(world.store, world.version, &blocks, &found, NULL) == 0 &&
+        require(ptd_store_get_source(world.store, world.version, &source, &found, NULL) == 0 &&
                 found);
+        ptd_blocks_parse(source.data, source.len, &parsed);
+        ptd_blocks_write(&parsed, &blocks);
+        ptd_blocks_release(&parsed);
+        require(ptd_store_set_blocks(world.store, world.version, blocks.data, blocks.len, NULL) ==
+                0);
         require(blocks.len <= sizeof(original));
         memcpy(original, blocks.data, blocks.len);
         original_len = blocks.len;
