@@ -1,6 +1,7 @@
 #include "base/hash.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -24,6 +25,12 @@ static struct ptd_hash128 canonical(XXH128_hash_t value)
 struct ptd_hash128 ptd_hash128(const void *data, size_t len)
 {
     return canonical(XXH3_128bits(data, len));
+}
+
+void ptd_hash128_text(const struct ptd_hash128 *hash, char text[33])
+{
+    for (int i = 0; i < 16; i++)
+        snprintf(text + i * 2, 3, "%02x", hash->bytes[i]);
 }
 
 int ptd_hash128_equal(const struct ptd_hash128 *a, const struct ptd_hash128 *b)

@@ -107,3 +107,9 @@ bool ptd_path_within(const char *path, const char *dir)
         return false;
     return path[n] == '\0' || path[n] == '/' || dir[n - 1] == '/';
 }
+
+bool ptd_path_ends_with(const char *path, const char *tail)
+{
+    size_t n = strlen(path), m = strlen(tail);
+    return n >= m && strcmp(path + n - m, tail) == 0;
+}

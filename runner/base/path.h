@@ -17,4 +17,7 @@ char *ptd_path_relative(const char *path, const char *base);
  */
 bool ptd_path_within(const char *path, const char *dir);
 
+/* True when the name ends in `tail` (".py"); also when it is nothing else. */
+bool ptd_path_ends_with(const char *path, const char *tail);
+
 #endif

@@ -21,12 +21,6 @@ static const char question[] =
     "      '' if v[3] == 'final' else v[3] + str(v[4]), sys.platform, os.uname().machine))\n"
     "print('\\n'.join(p for p in sys.path[1:] if os.path.isdir(p)))\n";
 
-static bool ends_with(const char *s, const char *tail)
-{
-    size_t n = strlen(s), m = strlen(tail);
-    return n >= m && strcmp(s + n - m, tail) == 0;
-}
-
 static void add_file_look(struct ptd_buf *out, const char *path)
 {
     struct stat st;
@@ -73,9 +67,9 @@ static void list_installed(const char *folder, struct name_list *packages, struc
         return;
     for (struct dirent *e; (e = readdir(dir));) {
         const char *name = e->d_name;
-        struct name_list *list = ends_with(name, ".pth") ? paths : packages;
-        if (!ends_with(name, ".dist-info") && !ends_with(name, ".egg-info") &&
-            !ends_with(name, ".egg-link") && !ends_with(name, ".pth"))
+        struct name_list *list = ptd_path_ends_with(name, ".pth") ? paths : packages;
+        if (!ptd_path_ends_with(name, ".dist-info") && !ptd_path_ends_with(name, ".egg-info") &&
+            !ptd_path_ends_with(name, ".egg-link") && !ptd_path_ends_with(name, ".pth"))
             continue;
         if (name[0] == '~') /* what pip leaves of an interrupted installation */
             continue;
@@ -172,12 +166,6 @@ static int split_cache(char *cached, char *parts[4])
     return 0;
 }
 
-static void hex(const struct ptd_hash128 *hash, char text[33])
-{
-    for (int i = 0; i < 16; i++)
-        snprintf(text + i * 2, 3, "%02x", hash->bytes[i]);
-}
-
 static bool use_cache(char *cached, const char *look, struct ptd_environment *out)
 {
     char *parts[4];
@@ -186,7 +174,7 @@ static bool use_cache(char *cached, const char *look, struct ptd_environment *ou
     if (!cached || split_cache(cached, parts) < 0 || strcmp(parts[0], look) != 0)
         return false;
     look_at_folders(parts[3], &out->packages, &paths);
-    hex(&paths, text);
+    ptd_hash128_text(&paths, text);
     if (strcmp(text, parts[1]) != 0)
         return false;
     out->name = ptd_xstrdup(parts[2]);
@@ -215,7 +203,7 @@ int ptd_environment_find(struct ptd_store *store, bool writable,
     struct ptd_hash128 paths;
     char text[33];
     look_at_folders(folders, &out->packages, &paths);
-    hex(&paths, text);
+    ptd_hash128_text(&paths, text);
     out->name = ptd_xstrdup(answer.data);
     if (!store || !writable)
         return 0;

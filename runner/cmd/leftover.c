@@ -33,12 +33,6 @@ static int take_lock(const char *dir, int flags)
     return fd;
 }
 
-static void hex(const struct ptd_hash128 *hash, char text[33])
-{
-    for (int i = 0; i < 16; i++)
-        snprintf(text + i * 2, 3, "%02x", hash->bytes[i]);
-}
-
 static int unhex(const char *text, struct ptd_hash128 *hash)
 {
     for (int i = 0; i < 16; i++) {
@@ -57,9 +51,9 @@ static int write_facts(const struct ptd_workspace *w, const char *dir,
     char config[33], options[33], packages[33];
     const char *args = w->options->outcome_args ? w->options->outcome_args : "";
     struct ptd_hash128 options_hash = ptd_hash128(args, strlen(args));
-    hex(&w->project.config_hash, config);
-    hex(&options_hash, options);
-    hex(&w->environment.packages, packages);
+    ptd_hash128_text(&w->project.config_hash, config);
+    ptd_hash128_text(&options_hash, options);
+    ptd_hash128_text(&w->environment.packages, packages);
     FILE *f = fopen(path, "we");
     if (!f)
         return ptd_err_sys(err, PTD_E_IO, "cannot write %s", path);

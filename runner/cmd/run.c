@@ -126,8 +126,7 @@ static void idle_key(const struct run *r, char text[33])
     for (char **s = r->scope; s && *s; s++)
         ptd_buf_add(&all, *s, strlen(*s) + 1);
     struct ptd_hash128 hash = ptd_hash128(all.data, all.len);
-    for (int i = 0; i < 16; i++)
-        snprintf(text + i * 2, 3, "%02x", hash.bytes[i]);
+    ptd_hash128_text(&hash, text);
 }
 
 /* The question whether anything is affected was answered for exactly this state before. */
@@ -172,8 +171,6 @@ static struct ptd_summary summary_of(struct run *r)
         .python = r->python,
         .no_data = r->verdict.no_data,
         .everything = r->everything,
-        .baseline = r->options->baseline,
-        .scoped = r->scope != NULL,
         .changed_files = ptd_workspace_changed_files(&r->w),
     };
 }

@@ -67,12 +67,6 @@ static void sort_deps(struct ptd_deps *deps)
     deps->count = kept;
 }
 
-static bool ends_with(const char *s, const char *tail)
-{
-    size_t n = strlen(s), m = strlen(tail);
-    return n >= m && strcmp(s + n - m, tail) == 0;
-}
-
 /*
  * Whether a file is the session's own product rather than a part of the project: it was not known
  * before the session, and it is gone already or was written after the session began.
@@ -103,7 +97,8 @@ static int resolve_file(struct ptd_dep_context *c, size_t i, struct ptd_err *err
     *out = (struct ptd_dep_file){
         .at = SIZE_MAX, .version = PTD_VERSION_UNKNOWN, .scope = PTD_J_NO_SCOPE};
     PTD_CLEANUP_FREE char *relative = ptd_path_relative(file->path, c->root);
-    enum ptd_file_kind kind = ends_with(relative, ".py") ? PTD_FILE_SOURCE : PTD_FILE_OPAQUE;
+    enum ptd_file_kind kind =
+        ptd_path_ends_with(relative, ".py") ? PTD_FILE_SOURCE : PTD_FILE_OPAQUE;
     if (ptd_state_find(c->state, kind, relative) == SIZE_MAX && is_ephemeral(c, relative, file))
         return 0;
     if (ptd_state_add(c->state, kind, relative, &out->at, err) < 0)
@@ -425,7 +420,7 @@ int ptd_dep_everything_set(struct ptd_dep_context *c, ptd_id *out, struct ptd_er
     if (!failed)
         ptd_deps_add(&items, at, 0);
     for (size_t i = 0; !failed && i < tree->count; i++) {
-        bool source = ends_with(tree->entries[i].path, ".py");
+        bool source = ptd_path_ends_with(tree->entries[i].path, ".py");
         failed = ptd_state_add(c->state, source ? PTD_FILE_SOURCE : PTD_FILE_OPAQUE,
                                tree->entries[i].path, &at, err);
         if (!failed)

@@ -5,12 +5,6 @@
 #include "base/mem.h"
 #include "base/path.h"
 
-static bool ends_with(const char *s, const char *tail)
-{
-    size_t n = strlen(s), m = strlen(tail);
-    return n >= m && strcmp(s + n - m, tail) == 0;
-}
-
 void ptd_dep_paths_written(const struct ptd_journal *journal, struct ptd_map *written)
 {
     for (size_t i = 0; i < journal->scope_count; i++) {
@@ -67,7 +61,8 @@ static bool is_ephemeral(const struct ptd_dep_context *c, enum ptd_file_kind kin
 static int resolve_content(struct ptd_dep_context *c, const struct ptd_journal_path *path,
                            const char *relative, size_t *out, struct ptd_err *err)
 {
-    enum ptd_file_kind kind = ends_with(relative, ".py") ? PTD_FILE_SOURCE : PTD_FILE_OPAQUE;
+    enum ptd_file_kind kind =
+        ptd_path_ends_with(relative, ".py") ? PTD_FILE_SOURCE : PTD_FILE_OPAQUE;
     ptd_id version;
     if (is_ephemeral(c, kind, relative, path))
         return 0;

@@ -16,8 +16,6 @@ struct ptd_summary {
     const char *python; /* "CPython 3.11.7", for the line of a first run */
     bool no_data;       /* nothing was ever recorded for this environment */
     bool everything;    /* asked for */
-    bool baseline;
-    bool scoped; /* paths on the command line */
     size_t changed_files;
 };
 

@@ -24,12 +24,6 @@ static void provide(struct ptd_state *state, const char *name, size_t len, const
     state->provider_hashes[at] = ptd_hash128(both.data, both.len);
 }
 
-static bool ends_with(const char *s, const char *tail)
-{
-    size_t n = strlen(s), m = strlen(tail);
-    return n >= m && strcmp(s + n - m, tail) == 0;
-}
-
 /* Length of the common directory prefix of two paths, up to and with its last slash. */
 static size_t common_directories(const char *a, const char *b)
 {
@@ -103,7 +97,7 @@ static void make_providers(struct ptd_state *state)
     const char *previous = "";
     for (size_t i = 0; i < state->tree.count; i++) {
         const char *path = state->tree.entries[i].path;
-        if (!ends_with(path, ".py") && !ends_with(path, ".so"))
+        if (!ptd_path_ends_with(path, ".py") && !ptd_path_ends_with(path, ".so"))
             continue;
         provide_file(state, path, previous);
         previous = path;

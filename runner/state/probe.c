@@ -22,12 +22,6 @@ bool ptd_probe_directory(const char *path, struct ptd_stat_sig *out)
     return true;
 }
 
-static bool ends_with(const char *s, const char *tail)
-{
-    size_t n = strlen(s), m = strlen(tail);
-    return n >= m && strcmp(s + n - m, tail) == 0;
-}
-
 /* What tools leave in a tree while they run. */
 static bool is_noise(const char *name)
 {
@@ -37,7 +31,7 @@ static bool is_noise(const char *name)
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
         if (strcmp(name, names[i]) == 0)
             return true;
-    return strncmp(name, ".coverage.", 10) == 0 || ends_with(name, ".pyc");
+    return strncmp(name, ".coverage.", 10) == 0 || ptd_path_ends_with(name, ".pyc");
 }
 
 static int compare_names(const void *a, const void *b)
@@ -91,7 +85,7 @@ struct ptd_hash128 ptd_probe_hash(const char *path, enum ptd_existence as, uint6
     static const char *const words[] = {"absent", "file", "directory", "other"};
     PTD_CLEANUP_BUF struct ptd_buf text = PTD_BUF_INIT;
     ptd_buf_addf(&text, "exists: %s", words[as]);
-    if (as == PTD_EXISTS_FILE && !ends_with(path, ".py"))
+    if (as == PTD_EXISTS_FILE && !ptd_path_ends_with(path, ".py"))
         ptd_buf_addf(&text, " %llu", (unsigned long long)size);
     return ptd_hash128(text.data, text.len);
 }

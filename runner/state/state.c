@@ -270,17 +270,11 @@ static bool is_derived(enum ptd_file_kind kind)
     return kind == PTD_FILE_IMPORT || kind == PTD_FILE_LAYOUT;
 }
 
-static void hash_text(const struct ptd_hash128 *hash, char text[33])
-{
-    for (int i = 0; i < 16; i++)
-        snprintf(text + i * 2, 3, "%02x", hash->bytes[i]);
-}
-
 static int refresh_all(struct ptd_state *state, struct ptd_err *err)
 {
     PTD_CLEANUP_FREE char *known = NULL;
     char paths[33];
-    hash_text(&state->paths_hash, paths);
+    ptd_hash128_text(&state->paths_hash, paths);
     if (ptd_store_meta_get(state->store, "paths", &known, err) < 0)
         return -1;
     bool same_paths = known && strcmp(known, paths) == 0;
@@ -484,7 +478,7 @@ int ptd_state_search_path_done(struct ptd_state *state, struct ptd_err *err)
         if (is_derived(state->files[i].kind) && refresh_derived(state, &state->files[i], err) < 0)
             return -1;
     char paths[33];
-    hash_text(&state->paths_hash, paths);
+    ptd_hash128_text(&state->paths_hash, paths);
     return ptd_store_meta_set(state->store, "paths", paths, err);
 }
 
