@@ -19,24 +19,6 @@ struct build {
     uint32_t *parent;   /* owned; block -> block around it */
 };
 
-/* A lambda that begins on one line with another cannot be told from it. */
-static void fold_lambdas(struct ptd_drafts *d)
-{
-    uint32_t line = 0;
-    struct ptd_draft *last = NULL;
-    for (size_t i = 1; i < d->count; i++) {
-        struct ptd_draft *draft = &d->items[i];
-        if (draft->kind != PTD_BLOCK_LAMBDA)
-            continue;
-        if (last && draft->line == line) {
-            draft->fold = true;
-            last->fold = true;
-        }
-        last = draft;
-        line = draft->line;
-    }
-}
-
 /*
  * From the last draft to the first, since a draft is always behind its parent: by the time
  * that a stream is summed, what is folded into it is there.
@@ -191,13 +173,14 @@ static void make_places(struct build *b)
 
 static void build_set(struct ptd_drafts *drafts, struct ptd_blocks *out)
 {
-    fold_lambdas(drafts);
     PTD_CLEANUP_FREE uint64_t *sums = sum_drafts(drafts);
     PTD_CLEANUP_FREE uint32_t *block_of = ptd_xcalloc(drafts->count, sizeof(*block_of));
     PTD_CLEANUP_FREE uint32_t *parent = ptd_xcalloc(drafts->count, sizeof(*parent));
     struct build b = {drafts, out, block_of, parent};
     make_blocks(&b, sums);
     make_places(&b);
+    out->definitions = drafts->definitions;
+    drafts->definitions = (struct ptd_buf)PTD_BUF_INIT;
 }
 
 static void build_broken(const char *source, size_t len, struct ptd_blocks *out)
@@ -234,6 +217,7 @@ void ptd_blocks_release(struct ptd_blocks *blocks)
     free(blocks->items);
     free(blocks->places);
     ptd_buf_release(&blocks->strings);
+    ptd_buf_release(&blocks->definitions);
     *blocks = (struct ptd_blocks){0};
 }
 

@@ -64,10 +64,12 @@ struct ptd_blocks {
     struct ptd_buf strings;   /* owned: memory behind the keys */
     struct ptd_place *places; /* owned; sorted by line and kind */
     size_t place_count;
+    /* owned: for ptd_definitions_read (syntax/definitions.h); empty when nothing is known */
+    struct ptd_buf definitions;
 };
 
 /* Version of the meaning of checksums and keys; stored with them, raised when either changes. */
-#define PTD_BLOCKS_VERSION 1
+#define PTD_BLOCKS_VERSION 2
 
 /*
  * Parses a source as it lies on disk: any encoding declared per PEP 263 (utf-8, with or without

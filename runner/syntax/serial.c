@@ -6,7 +6,7 @@
 #include "syntax/names.h"
 
 /* Raised when the layout of the bytes changes; PTD_BLOCKS_VERSION is about what they mean. */
-#define LAYOUT 1
+#define LAYOUT 2
 
 /* The least that one item takes: five fields of a byte, and the checksum. */
 #define ITEM_MIN  (4 + 8)
@@ -47,6 +47,9 @@ void ptd_blocks_write(const struct ptd_blocks *blocks, struct ptd_buf *out)
         ptd_buf_add_varint(out, p->block);
         line = p->line;
     }
+    ptd_buf_add_varint(out, blocks->definitions.len);
+    ptd_buf_add(out, blocks->definitions.data ? blocks->definitions.data : "",
+                blocks->definitions.len);
 }
 
 /* A number that must not be greater than `max`. */
@@ -116,6 +119,15 @@ static void read_places(struct ptd_reader *r, struct ptd_blocks *out)
     out->place_count = count;
 }
 
+/* They are looked into when somebody asks for them. */
+static void read_definitions(struct ptd_reader *r, struct ptd_blocks *out)
+{
+    size_t len = read_count(r, 1);
+    const void *data = ptd_reader_bytes(r, len);
+    if (data && len)
+        ptd_buf_add(&out->definitions, data, len);
+}
+
 int ptd_blocks_read(const void *data, size_t len, struct ptd_blocks *out)
 {
     struct ptd_reader r = ptd_reader_init(data, len);
@@ -126,6 +138,8 @@ int ptd_blocks_read(const void *data, size_t len, struct ptd_blocks *out)
     read_items(&r, out);
     if (!r.bad)
         read_places(&r, out);
+    if (!r.bad)
+        read_definitions(&r, out);
     if (r.bad || r.pos != r.end || (out->broken && out->count != 1)) {
         ptd_blocks_release(out);
         return -1;

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "syntax/grammar.h"
 #include "syntax/limits.h"
+#include "syntax/survey.h"
 #include "syntax/tokens.h"
 
 #define NONE UINT32_MAX
@@ -241,6 +242,8 @@ static void draft_definition(struct walk *w, TSNode node, struct level *l, enum 
         l->draft = add_draft(w, PTD_BLOCK_FUNCTION, w->text + l->name, l->name_len, l->line);
     else if (!owner_is_module(w))
         l->draft = add_draft(w, PTD_BLOCK_CLASS, w->text + l->name, l->name_len, l->line);
+    if (l->draft != NONE)
+        w->drafts->items[l->draft].start = ts_node_start_byte(node);
     uint32_t annotate = role == PTD_ROLE_CLASS && l->draft != NONE ? l->draft : w->owner;
     add_place(w, PTD_PLACE_ANNOTATE, l->line, annotate);
     if (line_of(node) != l->line)
@@ -286,6 +289,7 @@ static void enter_lambda(struct walk *w, TSNode node, struct level *l)
     l->prefix_len = w->prefix.len;
     l->line = line_of(node);
     l->draft = add_draft(w, PTD_BLOCK_LAMBDA, "<lambda>", strlen("<lambda>"), l->line);
+    w->drafts->items[l->draft].start = ts_node_start_byte(node);
     /* Older versions of CPython do not know the lines of what is inside a replacement field. */
     w->drafts->items[l->draft].fold = w->interpolations > 0;
 }
@@ -445,6 +449,24 @@ static bool walk_text(const struct ptd_buf *text, TSNode root, struct ptd_drafts
     return !w.bad;
 }
 
+/* A lambda that begins on one line with another cannot be told from it. */
+static void fold_lambdas(struct ptd_drafts *d)
+{
+    uint32_t line = 0;
+    struct ptd_draft *last = NULL;
+    for (size_t i = 1; i < d->count; i++) {
+        struct ptd_draft *draft = &d->items[i];
+        if (draft->kind != PTD_BLOCK_LAMBDA)
+            continue;
+        if (last && draft->line == line) {
+            draft->fold = true;
+            last->fold = true;
+        }
+        last = draft;
+        line = draft->line;
+    }
+}
+
 bool ptd_drafts_parse(const struct ptd_buf *text, struct ptd_drafts *out)
 {
     if (text->len > INT32_MAX || !ptd_limits_hold(text))
@@ -458,6 +480,10 @@ bool ptd_drafts_parse(const struct ptd_buf *text, struct ptd_drafts *out)
         return false;
     TSNode root = ts_tree_root_node(tree);
     bool ok = !ts_node_has_error(root) && walk_text(text, root, out);
+    if (ok) {
+        fold_lambdas(out);
+        ptd_survey_run(text->data, root, out, &out->definitions);
+    }
     ts_tree_delete(tree);
     return ok;
 }
@@ -469,5 +495,6 @@ void ptd_drafts_release(struct ptd_drafts *drafts)
     free(drafts->items);
     free(drafts->places);
     ptd_buf_release(&drafts->keys);
+    ptd_buf_release(&drafts->definitions);
     *drafts = (struct ptd_drafts){0};
 }

@@ -15,6 +15,7 @@
 struct ptd_draft {
     enum ptd_block_kind kind;
     uint32_t parent; /* the draft around it; smaller than its own index, 0 for the module itself */
+    uint32_t start;  /* first byte of the definition itself, decorators aside */
     uint32_t line;
     uint32_t end_line;
     size_t key; /* offset in ptd_drafts.keys, NUL terminated */
@@ -36,7 +37,8 @@ struct ptd_drafts {
     size_t count, cap;
     struct ptd_draft_place *places; /* owned */
     size_t place_count, place_cap;
-    struct ptd_buf keys; /* owned */
+    struct ptd_buf keys;        /* owned */
+    struct ptd_buf definitions; /* owned: serialised, see definitions.h; empty: not known */
 };
 
 /* False when the text is not valid (or absurdly nested); `out` is to be released all the same. */

@@ -1,0 +1,115 @@
+/*
+ * What one Python source defines at its module level and in the bodies of its module-level classes,
+ * and which names its definitions and its blocks mention.
+ *
+ * A definition is one statement. Its checksum covers what it says, without the bodies of functions
+ * (these are blocks) and, for a class, without its body (its statements are definitions of their
+ * own). `if` and `try` are one definition with everything in them.
+ *
+ * Names are what can be looked up at run time: identifiers, attributes, keywords, and the words of
+ * string constants that spell identifiers or dotted names. A plain name that its function binds
+ * itself is none. Too few mentions would be an error, too many are not.
+ */
+#ifndef PTD_SYNTAX_DEFINITIONS_H
+#define PTD_SYNTAX_DEFINITIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PTD_NO_NAME       UINT32_MAX
+#define PTD_NO_DEFINITION UINT32_MAX
+
+/* How a name is mentioned; bits. */
+enum ptd_mention_how {
+    PTD_MENTION_NAME = 1,      /* a global or builtin: `x` */
+    PTD_MENTION_ATTRIBUTE = 2, /* `.x` of anything, or `from m import x` in a function */
+    PTD_MENTION_SELF = 4,      /* `self.x`, `cls.x` */
+    PTD_MENTION_KEYWORD = 8,   /* `f(x=...)` */
+    PTD_MENTION_STRING = 16,   /* "x", "a.x", "x, y" */
+    PTD_MENTION_PARAMETER = 32 /* a parameter: pytest looks up fixtures by it */
+};
+
+/* What reaches names without mentioning them; bits. */
+enum ptd_reflection {
+    PTD_REFLECT_ATTRIBUTES = 1, /* getattr with a computed name, vars, dir, __dict__ ... */
+    PTD_REFLECT_GLOBALS = 2,    /* globals(): the names of the module that the code is in */
+    PTD_REFLECT_ANYTHING = 4,   /* eval, exec, an import of a computed name */
+};
+
+struct ptd_mention {
+    uint32_t name; /* index in ptd_definitions.names */
+    uint32_t how;
+};
+
+struct ptd_mentions {
+    const struct ptd_mention *items; /* borrowed from the set; ascending by name */
+    size_t count;
+    uint32_t reflects;
+};
+
+enum ptd_definition_kind {
+    PTD_DEFINES_VALUE,    /* x = ..., x: int, type X = ... */
+    PTD_DEFINES_IMPORT,   /* import statements */
+    PTD_DEFINES_FUNCTION, /* the header of a function */
+    PTD_DEFINES_CLASS,    /* the header of a class */
+    PTD_DEFINES_BRANCHES, /* if, try: nothing but definitions in them */
+    PTD_DEFINES_EFFECT,   /* any other statement */
+    PTD_DEFINES_NOTHING,  /* a string or another constant; a docstring binds __doc__ */
+};
+
+enum ptd_definition_flag {
+    PTD_DEFINITION_CALLS = 1,      /* something is called, or a decorator that may do anything */
+    PTD_DEFINITION_RISKY = 2,      /* may raise: more than literals and names */
+    PTD_DEFINITION_MUTABLE = 4,    /* what it binds may be changed by who mentions it */
+    PTD_DEFINITION_DECORATED = 8,  /* has a decorator, also one that is known to do nothing else */
+    PTD_DEFINITION_STORES = 16,    /* EFFECT: assigns to an item or attribute of the bound name */
+    PTD_DEFINITION_SEVERAL = 32,   /* BRANCHES: a function or class is among it */
+    PTD_DEFINITION_ANNOTATED = 64, /* VALUE: with a type */
+};
+
+struct ptd_import {
+    uint32_t module; /* name: as written, with the dots of a relative import in front */
+    uint32_t name;   /* what is taken from it; PTD_NO_NAME: the module itself */
+    uint32_t as;     /* the name that is bound; PTD_NO_NAME: everything (`import *`) */
+};
+
+struct ptd_definition {
+    enum ptd_definition_kind kind;
+    uint32_t flags;
+    uint32_t owner; /* index of the class definition that it is in, or PTD_NO_DEFINITION */
+    uint32_t line;  /* of the first decorator, if any */
+    uint32_t end_line;
+    uint64_t checksum;
+    const uint32_t *binds; /* borrowed; names, ascending */
+    size_t bind_count;
+    struct ptd_mentions mentions;
+    const struct ptd_import *imports; /* borrowed */
+    size_t import_count;
+};
+
+struct ptd_definitions {
+    const char **names; /* owned array; NUL-terminated, borrowed from `strings` */
+    size_t name_count;
+    struct ptd_mentions *blocks; /* owned; as in the ptd_blocks that this belongs to: item 0, the
+                                    module level, is empty, its definitions have the mentions */
+    size_t block_count;
+    struct ptd_definition *items; /* owned; in the order of the file, a class before its body */
+    size_t count;
+    char *strings;                    /* owned */
+    struct ptd_mention *mention_pool; /* owned */
+    uint32_t *bind_pool;              /* owned */
+    struct ptd_import *import_pool;   /* owned */
+};
+
+/* From ptd_blocks.definitions; -1 when the bytes are not it (an empty string: nothing is known, as
+ * of a source that does not parse). */
+int ptd_definitions_read(const void *data, size_t len, struct ptd_definitions *out);
+void ptd_definitions_release(struct ptd_definitions *definitions);
+
+/* The index of a name in this source, or PTD_NO_NAME. Linear: for tests and single questions. */
+uint32_t ptd_definitions_find_name(const struct ptd_definitions *definitions, const char *name);
+/* How a block mentions a name: enum ptd_mention_how, 0: not at all. */
+uint32_t ptd_mentions_how(const struct ptd_mentions *mentions, uint32_t name);
+
+#endif

@@ -1,0 +1,340 @@
+#include "syntax/survey.h"
+
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "syntax/grammar.h"
+#include "syntax/tokens.h"
+
+/* Below this the text itself is summed. */
+#define DEPTH_MAX 3000
+
+/* ---- checksums ---- */
+
+struct summing {
+    const struct ptd_survey *survey;
+    struct ptd_buf stream;
+    bool skip_defaults; /* default values belong to the function's block */
+};
+
+static void sum_node(struct summing *sum, TSTreeCursor *cursor, TSNode node, unsigned depth);
+
+static void sum_string(struct summing *sum, TSNode node)
+{
+    bool plain = true;
+    for (uint32_t i = 0; i < ts_node_named_child_count(node) && plain; i++)
+        plain = strcmp(ts_node_type(ts_node_named_child(node, i)), "interpolation") != 0;
+    for (uint32_t i = 0; plain && i < ts_node_child_count(node); i++) {
+        TSNode child = ts_node_child(node, i);
+        const char *text = sum->survey->text + ts_node_start_byte(child);
+        size_t len = ts_node_end_byte(child) - ts_node_start_byte(child);
+        enum ptd_role role = ptd_grammar_role(ts_node_symbol(child));
+        if (role == PTD_ROLE_STRING_START)
+            ptd_tokens_string_start(&sum->stream, text, len);
+        else if (role == PTD_ROLE_STRING_CONTENT)
+            ptd_tokens_text(&sum->stream, text, len);
+    }
+    if (!plain)
+        ptd_tokens_text(&sum->stream, sum->survey->text + ts_node_start_byte(node),
+                        ts_node_end_byte(node) - ts_node_start_byte(node));
+}
+
+/* What belongs to another definition or to a block. */
+static bool is_left_out(const struct summing *sum, const char *field, TSNode parent)
+{
+    enum ptd_node_kind around = ptd_node_kind(parent);
+    if (!field)
+        return false;
+    if (strcmp(field, "body") == 0 && around == PTD_NODE_FUNCTION)
+        return true;
+    if (strcmp(field, "body") == 0 && around == PTD_NODE_LAMBDA) {
+        uint32_t draft = ptd_survey_draft_of(sum->survey, parent);
+        return draft && !sum->survey->drafts->items[draft].fold;
+    }
+    return sum->skip_defaults && around == PTD_NODE_DEFAULT && strcmp(field, "value") == 0;
+}
+
+static void sum_inner(struct summing *sum, TSTreeCursor *cursor, TSNode node, unsigned depth)
+{
+    ptd_tokens_enter(&sum->stream, ptd_grammar_stamp(ts_node_symbol(node)));
+    if (ts_tree_cursor_goto_first_child(cursor)) {
+        do {
+            TSNode child = ts_tree_cursor_current_node(cursor);
+            if (!is_left_out(sum, ts_tree_cursor_current_field_name(cursor), node))
+                sum_node(sum, cursor, child, depth);
+        } while (ts_tree_cursor_goto_next_sibling(cursor));
+        ts_tree_cursor_goto_parent(cursor);
+    }
+    ptd_tokens_leave(&sum->stream);
+}
+
+static void sum_node(struct summing *sum, TSTreeCursor *cursor, TSNode node, unsigned depth)
+{
+    enum ptd_node_kind kind = ptd_node_kind(node);
+    const char *text = sum->survey->text + ts_node_start_byte(node);
+    size_t len = ts_node_end_byte(node) - ts_node_start_byte(node);
+    if (kind == PTD_NODE_COMMENT)
+        return;
+    if (kind == PTD_NODE_STRING)
+        sum_string(sum, node);
+    else if (ptd_grammar_role(ts_node_symbol(node)) == PTD_ROLE_NUMBER)
+        ptd_tokens_number(&sum->stream, text, len);
+    else if (depth == 0 || ts_node_child_count(node) == 0)
+        ptd_tokens_text(&sum->stream, text, len);
+    else
+        sum_inner(sum, cursor, node, depth - 1);
+}
+
+uint64_t ptd_survey_checksum(const struct ptd_survey *s, TSNode node, bool skip_defaults)
+{
+    struct summing sum = {.survey = s, .skip_defaults = skip_defaults};
+    TSTreeCursor cursor = ts_tree_cursor_new(node);
+    sum_node(&sum, &cursor, node, DEPTH_MAX);
+    ts_tree_cursor_delete(&cursor);
+    uint64_t result = ptd_hash64(sum.stream.data ? sum.stream.data : "", sum.stream.len);
+    ptd_buf_release(&sum.stream);
+    return result;
+}
+
+/* ---- statements ---- */
+
+static void define_suite(struct ptd_survey *s, TSNode suite, uint32_t owner);
+
+static uint32_t begin(struct ptd_survey *s, enum ptd_definition_kind kind, TSNode node,
+                      uint32_t owner)
+{
+    struct ptd_survey_result *r = s->result;
+    r->items = ptd_xgrow(r->items, &r->cap, r->count + 1, sizeof(*r->items));
+    r->items[r->count] = (struct ptd_draft_definition){.kind = kind,
+                                                       .owner = owner,
+                                                       .line = ts_node_start_point(node).row + 1,
+                                                       .end_line = ts_node_end_point(node).row + 1};
+    s->definition = (uint32_t)r->count;
+    s->changes_things = false;
+    return (uint32_t)r->count++;
+}
+
+static void define_effect(struct ptd_survey *s, TSNode node, uint32_t owner)
+{
+    uint32_t at = begin(s, PTD_DEFINES_EFFECT, node, owner);
+    ptd_survey_note(s, PTD_DEFINITION_CALLS | PTD_DEFINITION_RISKY);
+    ptd_survey_visit(s, node);
+    s->result->items[at].checksum = ptd_survey_checksum(s, node, false);
+}
+
+static void define_docstring(struct ptd_survey *s, TSNode node, uint32_t owner)
+{
+    struct ptd_survey_result *r = s->result;
+    uint32_t at = begin(s, PTD_DEFINES_NOTHING, node, owner);
+    r->binds = ptd_xgrow(r->binds, &r->bind_cap, r->bind_count + 1, sizeof(*r->binds));
+    r->binds[r->bind_count++] =
+        (struct ptd_bound){at, ptd_survey_name(r, "__doc__", strlen("__doc__"))};
+    r->items[at].checksum = ptd_survey_checksum(s, node, false);
+}
+
+static void define_value(struct ptd_survey *s, TSNode node, uint32_t owner)
+{
+    uint32_t at = begin(s, PTD_DEFINES_VALUE, node, owner);
+    ptd_survey_visit(s, node);
+    struct ptd_draft_definition *d = &s->result->items[at];
+    d->checksum = ptd_survey_checksum(s, node, false);
+    bool augmented = ptd_node_kind(ts_node_named_child(node, 0)) == PTD_NODE_AUGMENTED;
+    if ((d->flags & PTD_DEFINITION_STORES && !augmented) || s->changes_things)
+        d->kind = PTD_DEFINES_EFFECT;
+}
+
+static void define_expression(struct ptd_survey *s, TSNode node, uint32_t owner)
+{
+    TSNode first = ts_node_named_child(node, 0);
+    enum ptd_node_kind kind = ts_node_is_null(first) ? PTD_NODE_OTHER : ptd_node_kind(first);
+    if (ts_node_named_child_count(node) == 1) {
+        if (kind == PTD_NODE_STRING || kind == PTD_NODE_CONSTANT ||
+            strcmp(ts_node_type(first), "concatenated_string") == 0) {
+            define_docstring(s, node, owner);
+            return;
+        }
+        if (kind == PTD_NODE_ASSIGNMENT || kind == PTD_NODE_AUGMENTED) {
+            define_value(s, node, owner);
+            return;
+        }
+    }
+    define_effect(s, node, owner);
+}
+
+static void define_import(struct ptd_survey *s, TSNode node, uint32_t owner,
+                          enum ptd_node_kind kind)
+{
+    uint32_t at = begin(s, PTD_DEFINES_IMPORT, node, owner);
+    ptd_survey_import(s, node, kind);
+    s->result->items[at].checksum = ptd_survey_checksum(s, node, false);
+}
+
+static void define_function(struct ptd_survey *s, TSNode node, TSNode whole, uint32_t owner)
+{
+    TSNode none = {0};
+    bool decorated = !ts_node_eq(node, whole);
+    uint32_t at = begin(s, PTD_DEFINES_FUNCTION, whole, owner);
+    ptd_survey_visit_function(s, node, decorated ? whole : none);
+    struct ptd_draft_definition *d = &s->result->items[at];
+    bool plain = !(d->flags & (PTD_DEFINITION_CALLS | PTD_DEFINITION_DECORATED));
+    d->checksum = ptd_survey_checksum(s, whole, plain);
+}
+
+static uint64_t class_checksum(const struct ptd_survey *s, TSNode node, TSNode whole)
+{
+    uint64_t sums[3] = {0};
+    TSNode name = ptd_survey_field(node, "name"), bases = ptd_survey_field(node, "superclasses");
+    TSNode types = ptd_survey_field(node, "type_parameters");
+    if (!ts_node_is_null(name))
+        sums[0] = ptd_survey_checksum(s, name, false);
+    if (!ts_node_is_null(bases))
+        sums[1] = ptd_survey_checksum(s, bases, false);
+    if (!ts_node_is_null(types))
+        sums[2] = ptd_survey_checksum(s, types, false);
+    uint64_t all = ptd_hash64(sums, sizeof(sums));
+    for (uint32_t i = 0; i < ts_node_named_child_count(whole); i++) {
+        TSNode child = ts_node_named_child(whole, i);
+        if (ptd_node_kind(child) != PTD_NODE_DECORATOR)
+            continue;
+        const uint64_t pair[] = {all, ptd_survey_checksum(s, child, false)};
+        all = ptd_hash64(pair, sizeof(pair));
+    }
+    return all;
+}
+
+static void define_class(struct ptd_survey *s, TSNode node, TSNode whole, uint32_t owner)
+{
+    uint32_t at = begin(s, PTD_DEFINES_CLASS, whole, owner);
+    ptd_survey_visit_decorators(s, whole);
+    ptd_survey_visit_class_header(s, node);
+    s->result->items[at].checksum = class_checksum(s, node, whole);
+    TSNode body = ptd_survey_field(node, "body");
+    if (!ts_node_is_null(body))
+        define_suite(s, body, at);
+}
+
+/* Whether everything in a suite, also in the branches in it, only defines. */
+static bool only_defines(TSNode node, unsigned depth)
+{
+    enum ptd_node_kind kind = ptd_node_kind(node);
+    TSNode first = ts_node_named_child(node, 0);
+    switch (kind) {
+    case PTD_NODE_COMMENT:
+    case PTD_NODE_PASS:
+    case PTD_NODE_RAISE:
+    case PTD_NODE_IMPORT:
+    case PTD_NODE_IMPORT_FROM:
+    case PTD_NODE_FUNCTION:
+    case PTD_NODE_CLASS:
+    case PTD_NODE_DECORATED:
+    case PTD_NODE_TYPE_ALIAS:
+        return true;
+    case PTD_NODE_EXPRESSION_STATEMENT:
+        if (ts_node_is_null(first) || ts_node_named_child_count(node) != 1)
+            return false;
+        kind = ptd_node_kind(first);
+        return kind == PTD_NODE_STRING || kind == PTD_NODE_CONSTANT || kind == PTD_NODE_ASSIGNMENT;
+    case PTD_NODE_IF:
+    case PTD_NODE_TRY:
+    case PTD_NODE_CLAUSE:
+    case PTD_NODE_SUITE:
+        break;
+    default:
+        return false;
+    }
+    if (depth == 0)
+        return false;
+    for (uint32_t i = 0; i < ts_node_named_child_count(node); i++) {
+        TSNode child = ts_node_named_child(node, i);
+        enum ptd_node_kind below = ptd_node_kind(child);
+        bool statement =
+            kind == PTD_NODE_SUITE || below == PTD_NODE_SUITE || below == PTD_NODE_CLAUSE;
+        if (statement && !only_defines(child, depth - 1))
+            return false;
+    }
+    return true;
+}
+
+static void define_branches(struct ptd_survey *s, TSNode node, uint32_t owner)
+{
+    if (!only_defines(node, 50)) {
+        define_effect(s, node, owner);
+        return;
+    }
+    uint32_t at = begin(s, PTD_DEFINES_BRANCHES, node, owner);
+    ptd_survey_note(s, PTD_DEFINITION_RISKY);
+    ptd_survey_visit(s, node);
+    struct ptd_draft_definition *d = &s->result->items[at];
+    d->checksum = ptd_survey_checksum(s, node, false);
+    if (d->flags & PTD_DEFINITION_STORES || s->changes_things)
+        d->kind = PTD_DEFINES_EFFECT;
+}
+
+static void define(struct ptd_survey *s, TSNode node, uint32_t owner)
+{
+    enum ptd_node_kind kind = ptd_node_kind(node);
+    switch (kind) {
+    case PTD_NODE_TOKEN:
+    case PTD_NODE_COMMENT:
+    case PTD_NODE_PASS:
+        break;
+    case PTD_NODE_EXPRESSION_STATEMENT:
+        define_expression(s, node, owner);
+        break;
+    case PTD_NODE_TYPE_ALIAS:
+        define_value(s, node, owner);
+        break;
+    case PTD_NODE_IMPORT:
+    case PTD_NODE_IMPORT_FROM:
+        define_import(s, node, owner, kind);
+        break;
+    case PTD_NODE_FUNCTION:
+        define_function(s, node, node, owner);
+        break;
+    case PTD_NODE_CLASS:
+        define_class(s, node, node, owner);
+        break;
+    case PTD_NODE_DECORATED: {
+        TSNode inner = ptd_survey_field(node, "definition");
+        if (ts_node_is_null(inner))
+            s->bad = true;
+        else if (ptd_node_kind(inner) == PTD_NODE_FUNCTION)
+            define_function(s, inner, node, owner);
+        else
+            define_class(s, inner, node, owner);
+        break;
+    }
+    case PTD_NODE_IF:
+    case PTD_NODE_TRY:
+        define_branches(s, node, owner);
+        break;
+    default:
+        define_effect(s, node, owner);
+    }
+}
+
+static void define_suite(struct ptd_survey *s, TSNode suite, uint32_t owner)
+{
+    TSTreeCursor cursor = ts_tree_cursor_new(suite);
+    for (bool more = !s->bad && ts_tree_cursor_goto_first_child(&cursor); more && !s->bad;
+         more = ts_tree_cursor_goto_next_sibling(&cursor))
+        define(s, ts_tree_cursor_current_node(&cursor), owner);
+    ts_tree_cursor_delete(&cursor);
+}
+
+void ptd_survey_run(const char *text, TSNode root, const struct ptd_drafts *drafts,
+                    struct ptd_buf *out)
+{
+    struct ptd_survey_result result = {0};
+    struct ptd_survey s = {
+        .result = &result, .drafts = drafts, .text = text, .definition = PTD_NO_DEFINITION};
+    result.draft_reflects = ptd_xcalloc(drafts->count, sizeof(uint32_t));
+    for (uint32_t i = 1; i < drafts->count; i++)
+        ptd_map_put(&s.starts, &drafts->items[i].start, sizeof(uint32_t), i, NULL);
+    define_suite(&s, root, PTD_NO_DEFINITION);
+    if (!s.bad)
+        ptd_survey_write(&result, drafts, out);
+    ptd_map_release(&s.starts);
+    ptd_survey_result_release(&result);
+}

@@ -1,0 +1,53 @@
+/* Surveys a syntax tree: its definitions, and what its definitions and blocks mention. */
+#ifndef PTD_SYNTAX_SURVEY_H
+#define PTD_SYNTAX_SURVEY_H
+
+#include <stdbool.h>
+
+#include <tree_sitter/api.h>
+
+#include "syntax/mentions.h"
+#include "syntax/node_kind.h"
+
+struct ptd_survey {
+    struct ptd_survey_result *result;
+    const struct ptd_drafts *drafts;
+    const char *text;
+    struct ptd_map starts; /* first byte of a function, class or lambda → its draft */
+    uint32_t draft;        /* takes what is mentioned; 0: the definition does */
+    uint32_t header;       /* takes it as well: the draft whose header it is, or 0 */
+    uint32_t definition;   /* or PTD_NO_DEFINITION */
+    bool changes_things;   /* the definition calls a method that is there for its effect */
+    unsigned depth;
+    bool bad; /* nested too deeply */
+};
+
+/* Appends the serialised definitions to `out`; nothing when the tree is too deep to be looked at.
+ * The drafts are those of this tree, with `fold` and `start` final. */
+void ptd_survey_run(const char *text, TSNode root, const struct ptd_drafts *drafts,
+                    struct ptd_buf *out);
+
+/* A node with everything below it: expressions, and statements in functions. */
+void ptd_survey_visit(struct ptd_survey *s, TSNode node);
+/* The parts of a definition: decorators, and a function's or class's header. */
+void ptd_survey_visit_decorators(struct ptd_survey *s, TSNode decorated);
+void ptd_survey_visit_function(struct ptd_survey *s, TSNode node, TSNode decorated);
+void ptd_survey_visit_class_header(struct ptd_survey *s, TSNode node);
+/* Binds what is assigned to. */
+void ptd_survey_bind(struct ptd_survey *s, TSNode target);
+void ptd_survey_bind_name(struct ptd_survey *s, TSNode identifier);
+void ptd_survey_import(struct ptd_survey *s, TSNode statement, enum ptd_node_kind kind);
+
+TSNode ptd_survey_field(TSNode node, const char *name);
+uint32_t ptd_survey_intern(struct ptd_survey *s, TSNode node);
+bool ptd_survey_spells(const struct ptd_survey *s, TSNode node, const char *text);
+/* The draft of a function, class or lambda, or 0. */
+uint32_t ptd_survey_draft_of(const struct ptd_survey *s, TSNode node);
+
+/* Flags of the current definition, when the code is its own and not that of a function in it. */
+void ptd_survey_note(struct ptd_survey *s, uint32_t flags);
+
+/* Checksum of a definition's tokens. */
+uint64_t ptd_survey_checksum(const struct ptd_survey *s, TSNode node, bool skip_defaults);
+
+#endif

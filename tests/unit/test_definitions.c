@@ -1,0 +1,327 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "syntax/blocks.h"
+#include "syntax/definitions.h"
+
+#define NONE PTD_NO_DEFINITION
+
+struct source {
+    struct ptd_blocks blocks;
+    struct ptd_definitions definitions;
+};
+
+static struct source parse(const char *text)
+{
+    struct source s;
+    ptd_blocks_parse(text, strlen(text), &s.blocks);
+    assert_false(s.blocks.broken);
+    assert_int_equal(
+        ptd_definitions_read(s.blocks.definitions.data, s.blocks.definitions.len, &s.definitions),
+        0);
+    assert_int_equal(s.definitions.block_count, s.blocks.count);
+    return s;
+}
+
+static void release(struct source *s)
+{
+    ptd_definitions_release(&s->definitions);
+    ptd_blocks_release(&s->blocks);
+}
+
+static const struct ptd_definition *item(const struct source *s, size_t i)
+{
+    assert_true(i < s->definitions.count);
+    return &s->definitions.items[i];
+}
+
+/* "a b c" */
+static void assert_binds(const struct source *s, size_t i, const char *names)
+{
+    struct ptd_buf got = PTD_BUF_INIT;
+    ptd_buf_adds(&got, "");
+    for (size_t k = 0; k < item(s, i)->bind_count; k++)
+        ptd_buf_addf(&got, "%s%s", k ? " " : "", s->definitions.names[item(s, i)->binds[k]]);
+    assert_string_equal(got.data, names);
+    ptd_buf_release(&got);
+}
+
+static uint32_t how(const struct source *s, const struct ptd_mentions *m, const char *name)
+{
+    uint32_t id = ptd_definitions_find_name(&s->definitions, name);
+    return id == PTD_NO_NAME ? 0 : ptd_mentions_how(m, id);
+}
+
+static uint32_t block_how(const struct source *s, const char *key, const char *name)
+{
+    for (size_t i = 0; i < s->blocks.count; i++)
+        if (strcmp(s->blocks.items[i].key, key) == 0)
+            return how(s, &s->definitions.blocks[i], name);
+    fail_msg("no block %s", key);
+    return 0;
+}
+
+static uint32_t kind_of(const char *text)
+{
+    struct source s = parse(text);
+    uint32_t kind = item(&s, 0)->kind;
+    release(&s);
+    return kind;
+}
+
+static void kinds_of_statements(void **state)
+{
+    (void)state;
+    assert_int_equal(kind_of("x = 1\n"), PTD_DEFINES_VALUE);
+    assert_int_equal(kind_of("x: int\n"), PTD_DEFINES_VALUE);
+    assert_int_equal(kind_of("x, (y, *z) = f()\n"), PTD_DEFINES_VALUE);
+    assert_int_equal(kind_of("x += [1]\n"), PTD_DEFINES_VALUE);
+    assert_int_equal(kind_of("import os\n"), PTD_DEFINES_IMPORT);
+    assert_int_equal(kind_of("from . import a\n"), PTD_DEFINES_IMPORT);
+    assert_int_equal(kind_of("from __future__ import annotations\n"), PTD_DEFINES_EFFECT);
+    assert_int_equal(kind_of("def f(): pass\n"), PTD_DEFINES_FUNCTION);
+    assert_int_equal(kind_of("async def f(): pass\n"), PTD_DEFINES_FUNCTION);
+    assert_int_equal(kind_of("@d\ndef f(): pass\n"), PTD_DEFINES_FUNCTION);
+    assert_int_equal(kind_of("@d\nclass C: pass\n"), PTD_DEFINES_CLASS);
+    assert_int_equal(kind_of("try:\n    import a\nexcept ImportError:\n    a = None\n"),
+                     PTD_DEFINES_BRANCHES);
+    assert_int_equal(kind_of("if x:\n    def f(): g()\nelse:\n    f = 1\n"), PTD_DEFINES_BRANCHES);
+    assert_int_equal(kind_of("if x:\n    g()\n"), PTD_DEFINES_EFFECT);
+    assert_int_equal(kind_of("try:\n    x.y = 1\nfinally:\n    pass\n"), PTD_DEFINES_EFFECT);
+    assert_int_equal(kind_of("g()\n"), PTD_DEFINES_EFFECT);
+    assert_int_equal(kind_of("x.y = 1\n"), PTD_DEFINES_EFFECT);
+    assert_int_equal(kind_of("x[0] = 1\n"), PTD_DEFINES_EFFECT);
+    assert_int_equal(kind_of("del x\n"), PTD_DEFINES_EFFECT);
+    assert_int_equal(kind_of("for i in x: pass\n"), PTD_DEFINES_EFFECT);
+    assert_int_equal(kind_of("old = d.setdefault('a', 1)\n"), PTD_DEFINES_EFFECT);
+    assert_int_equal(kind_of("'text'\n"), PTD_DEFINES_NOTHING);
+}
+
+static void what_is_bound(void **state)
+{
+    (void)state;
+    struct source s = parse("a = b = 1\n"
+                            "x, (y, *z) = f()\n"
+                            "import p.q, r as t\n"
+                            "from m import u as v, w\n"
+                            "try:\n    c = 1\nexcept E as e:\n    def d(): pass\n"
+                            "obj.part[1] = 2\n");
+    assert_binds(&s, 0, "a b");
+    assert_binds(&s, 1, "x y z");
+    assert_binds(&s, 2, "p t");
+    assert_binds(&s, 3, "v w");
+    assert_binds(&s, 4, "c e d");
+    assert_binds(&s, 5, "obj");
+    assert_true(item(&s, 5)->flags & PTD_DEFINITION_STORES);
+    release(&s);
+}
+
+static void what_is_imported(void **state)
+{
+    (void)state;
+    struct source s = parse("import p.q\nfrom ..m.n import a as b\nfrom . import *\n");
+    const char **names = s.definitions.names;
+    const struct ptd_import *i0 = item(&s, 0)->imports, *i1 = item(&s, 1)->imports,
+                            *i2 = item(&s, 2)->imports;
+    assert_string_equal(names[i0->module], "p.q");
+    assert_int_equal(i0->name, PTD_NO_NAME);
+    assert_string_equal(names[i0->as], "p");
+    assert_string_equal(names[i1->module], "..m.n");
+    assert_string_equal(names[i1->name], "a");
+    assert_string_equal(names[i1->as], "b");
+    assert_string_equal(names[i2->module], ".");
+    assert_int_equal(i2->as, PTD_NO_NAME);
+    release(&s);
+}
+
+static void classes_own_their_statements(void **state)
+{
+    (void)state;
+    struct source s = parse("class C(B):\n    x = 1\n    class D:\n        y = 2\n"
+                            "    def f(self): return self.x\nz = 3\n");
+    assert_int_equal(item(&s, 0)->owner, NONE);
+    assert_int_equal(item(&s, 1)->owner, 0);
+    assert_int_equal(item(&s, 2)->owner, 0);
+    assert_int_equal(item(&s, 3)->owner, 2);
+    assert_int_equal(item(&s, 4)->owner, 0);
+    assert_int_equal(item(&s, 5)->owner, NONE);
+    assert_int_equal(how(&s, &item(&s, 0)->mentions, "B"), PTD_MENTION_NAME);
+    assert_int_equal(how(&s, &item(&s, 0)->mentions, "x"), 0);
+    assert_int_equal(block_how(&s, "C.f", "x"), PTD_MENTION_SELF);
+    release(&s);
+}
+
+static void blocks_mention_what_they_look_up(void **state)
+{
+    (void)state;
+    struct source s = parse("def f(p, q=DEFAULT):\n"
+                            "    global COUNT\n"
+                            "    COUNT = p\n"
+                            "    local = mod.NAME + GLOBAL\n"
+                            "    def g(): return local, INNER\n"
+                            "    return g(key=local), 'a.b', 'two words', lambda: LAST\n"
+                            "def h(): return 1 if ONE_LINE else (yield)\n");
+    assert_int_equal(block_how(&s, "f", "p"), PTD_MENTION_PARAMETER);
+    assert_int_equal(block_how(&s, "f", "DEFAULT"), PTD_MENTION_NAME);
+    assert_int_equal(block_how(&s, "f", "COUNT"), PTD_MENTION_NAME);
+    assert_int_equal(block_how(&s, "f", "GLOBAL"), PTD_MENTION_NAME);
+    assert_int_equal(block_how(&s, "f", "NAME"), PTD_MENTION_ATTRIBUTE);
+    assert_int_equal(block_how(&s, "f", "local"), 0);
+    assert_int_equal(block_how(&s, "f", "key"), PTD_MENTION_KEYWORD);
+    assert_int_equal(block_how(&s, "f", "a"), PTD_MENTION_STRING);
+    assert_int_equal(block_how(&s, "f", "b"), PTD_MENTION_STRING);
+    assert_int_equal(block_how(&s, "f", "two"), 0);
+    assert_int_equal(block_how(&s, "f", "INNER"), 0);
+    assert_int_equal(block_how(&s, "f.<locals>.g", "INNER"), PTD_MENTION_NAME);
+    assert_int_equal(block_how(&s, "f.<locals>.g", "local"), 0);
+    assert_int_equal(block_how(&s, "f.<locals>.<lambda>", "LAST"), PTD_MENTION_NAME);
+    assert_int_equal(block_how(&s, "h", "ONE_LINE"), PTD_MENTION_NAME);
+    assert_int_equal(how(&s, &item(&s, 0)->mentions, "GLOBAL"), 0);
+    release(&s);
+}
+
+/* Two lambdas on one line are no blocks: they belong to the definition. */
+static void folded_lambdas_belong_to_their_definition(void **state)
+{
+    (void)state;
+    struct source s = parse("f = [lambda: ONE, lambda: TWO]\ng = lambda: THREE\n");
+    assert_int_equal(how(&s, &item(&s, 0)->mentions, "ONE"), PTD_MENTION_NAME);
+    assert_int_equal(how(&s, &item(&s, 1)->mentions, "THREE"), 0);
+    release(&s);
+}
+
+static uint32_t reflection(const char *text)
+{
+    struct source s = parse(text);
+    uint32_t result = s.definitions.blocks[1].reflects;
+    release(&s);
+    return result;
+}
+
+static void reflection_is_seen(void **state)
+{
+    (void)state;
+    assert_int_equal(reflection("def f(): return getattr(a, 'b')\n"), 0);
+    assert_int_equal(reflection("def f(): return getattr(a, b)\n"), PTD_REFLECT_ATTRIBUTES);
+    assert_int_equal(reflection("def f(): return getattr(a, f'{b}')\n"), PTD_REFLECT_ATTRIBUTES);
+    assert_int_equal(reflection("def f(): return a.__dict__\n"), PTD_REFLECT_ATTRIBUTES);
+    assert_int_equal(reflection("def f(): return inspect.getmembers(a)\n"), PTD_REFLECT_ATTRIBUTES);
+    assert_int_equal(reflection("def f(): return globals()[a]\n"), PTD_REFLECT_GLOBALS);
+    assert_int_equal(reflection("def f(): exec(a)\n"), PTD_REFLECT_ANYTHING);
+    assert_int_equal(reflection("def f(): import_module('a.b')\n"), 0);
+    assert_int_equal(reflection("def f(): import_module(a)\n"), PTD_REFLECT_ANYTHING);
+}
+
+static uint32_t flags_of(const char *text)
+{
+    struct source s = parse(text);
+    uint32_t flags = item(&s, 0)->flags;
+    release(&s);
+    return flags;
+}
+
+static void flags_of_definitions(void **state)
+{
+    (void)state;
+    assert_int_equal(flags_of("x = 1\n"), 0);
+    assert_int_equal(flags_of("x = ('a', -1.5)\n"), 0);
+    assert_int_equal(flags_of("x = [1]\n"), PTD_DEFINITION_MUTABLE);
+    assert_true(flags_of("x = y + 1\n") & PTD_DEFINITION_RISKY);
+    assert_true(flags_of("x = y()\n") & PTD_DEFINITION_CALLS);
+    assert_int_equal(flags_of("@property\ndef f(): pass\n"), PTD_DEFINITION_DECORATED);
+    assert_int_equal(flags_of("@pytest.mark.slow\ndef f(): pass\n"), PTD_DEFINITION_DECORATED);
+    assert_true(flags_of("@app.route('/')\ndef f(): pass\n") & PTD_DEFINITION_CALLS);
+    assert_true(flags_of("@pytest.fixture(params=make())\ndef f(): pass\n") & PTD_DEFINITION_CALLS);
+}
+
+static bool same_sum(const char *a, const char *b)
+{
+    struct source s = parse(a), t = parse(b);
+    bool same = item(&s, 0)->checksum == item(&t, 0)->checksum;
+    release(&s);
+    release(&t);
+    return same;
+}
+
+static void checksums(void **state)
+{
+    (void)state;
+    assert_true(same_sum("x = 'a'\n", "x  =  \"a\"  # why\n"));
+    assert_true(same_sum("x = 1_000\n", "x = 1000\n"));
+    assert_false(same_sum("x = 1\n", "x = 2\n"));
+    assert_false(same_sum("x = f'{a}'\n", "x = f'{b}'\n"));
+    assert_true(same_sum("def f(): return 1\n", "def f(): return 2\n"));
+    assert_true(same_sum("def f(a=1): pass\n", "def f(a=2): pass\n"));
+    assert_false(same_sum("def f(a=1): pass\n", "def f(a): pass\n"));
+    assert_false(same_sum("def f(a=g(1)): pass\n", "def f(a=g(2)): pass\n"));
+    assert_false(same_sum("@d\ndef f(a=1): pass\n", "@d\ndef f(a=2): pass\n"));
+    assert_true(same_sum("x = lambda: 1\n", "x = lambda: 2\n"));
+    assert_false(same_sum("x = lambda a: 1\n", "x = lambda b: 1\n"));
+    assert_true(same_sum("class C:\n    x = 1\n", "class C:\n    x = 2\n"));
+    assert_false(same_sum("class C(A): pass\n", "class C(B): pass\n"));
+    assert_false(same_sum("@a\nclass C: pass\n", "@b\nclass C: pass\n"));
+}
+
+static void damaged_bytes_are_refused(void **state)
+{
+    (void)state;
+    struct ptd_blocks blocks;
+    struct ptd_definitions d;
+    const char *text = "import a\nclass C:\n    x = f('y')\ndef g(): return C.x\n";
+    ptd_blocks_parse(text, strlen(text), &blocks);
+    char *data = blocks.definitions.data;
+    for (size_t len = 0; len < blocks.definitions.len; len++)
+        assert_int_equal(ptd_definitions_read(data, len, &d), -1);
+    for (size_t i = 0; i < blocks.definitions.len; i++) {
+        data[i] ^= 0x55;
+        if (ptd_definitions_read(data, blocks.definitions.len, &d) == 0)
+            ptd_definitions_release(&d);
+        data[i] ^= 0x55;
+    }
+    ptd_blocks_release(&blocks);
+}
+
+/* What does not parse, or is too deep to be looked at, has none. */
+static void nothing_is_known_of_broken_sources(void **state)
+{
+    (void)state;
+    struct ptd_blocks blocks;
+    struct ptd_definitions d;
+    ptd_blocks_parse("def (", 5, &blocks);
+    assert_int_equal(ptd_definitions_read(blocks.definitions.data, blocks.definitions.len, &d), -1);
+    ptd_blocks_release(&blocks);
+    struct ptd_buf deep = PTD_BUF_INIT;
+    ptd_buf_adds(&deep, "x = a");
+    for (int i = 0; i < 6000; i++)
+        ptd_buf_adds(&deep, i % 50 ? ".b" : ".\\\n b");
+    ptd_buf_adds(&deep, "\n");
+    ptd_blocks_parse(deep.data, deep.len, &blocks);
+    assert_int_equal(ptd_definitions_read(blocks.definitions.data, blocks.definitions.len, &d), -1);
+    ptd_blocks_release(&blocks);
+    ptd_buf_release(&deep);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(kinds_of_statements),
+        cmocka_unit_test(what_is_bound),
+        cmocka_unit_test(what_is_imported),
+        cmocka_unit_test(classes_own_their_statements),
+        cmocka_unit_test(blocks_mention_what_they_look_up),
+        cmocka_unit_test(folded_lambdas_belong_to_their_definition),
+        cmocka_unit_test(reflection_is_seen),
+        cmocka_unit_test(flags_of_definitions),
+        cmocka_unit_test(checksums),
+        cmocka_unit_test(damaged_bytes_are_refused),
+        cmocka_unit_test(nothing_is_known_of_broken_sources),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
