@@ -104,7 +104,7 @@ static uint32_t module_file(PyObject *module)
     }
     uint32_t id = ptd_ids_watched(file);
     if (id == PTD_UNWATCHED && spec && spec != Py_None) {
-        PyObject *origin = PyObject_GetAttrString(spec, "origin");
+        PyObject *origin = ptd_pyapi_attr(spec, PTD_ATTR_ORIGIN);
         PyErr_Clear();
         id = ptd_ids_watched(origin);
         Py_XDECREF(origin);
@@ -362,11 +362,11 @@ static PyObject *calling_globals(void)
     Py_XINCREF(frame);
     while (frame && frame != Py_None) {
         Py_XDECREF(globals);
-        globals = PyObject_GetAttrString(frame, "f_globals");
+        globals = ptd_pyapi_attr(frame, PTD_ATTR_F_GLOBALS);
         const char *name = ptd_pyapi_utf8(global_item(globals, key_name), NULL);
         if (!name || !is_machinery(name))
             break;
-        PyObject *back = PyObject_GetAttrString(frame, "f_back");
+        PyObject *back = ptd_pyapi_attr(frame, PTD_ATTR_F_BACK);
         Py_DECREF(frame);
         frame = back;
     }
@@ -440,8 +440,8 @@ static uint32_t module_body_file(PyObject *code)
     Py_XDECREF(type); /* the object holds it */
     if (type != ptd_py.code_type)
         return PTD_UNWATCHED;
-    PyObject *name = PyObject_GetAttrString(code, "co_name");
-    PyObject *filename = PyObject_GetAttrString(code, "co_filename");
+    PyObject *name = ptd_pyapi_attr(code, PTD_ATTR_CO_NAME);
+    PyObject *filename = ptd_pyapi_attr(code, PTD_ATTR_CO_FILENAME);
     uint32_t file = PTD_UNWATCHED;
     if (name && filename && !PyUnicode_CompareWithASCIIString(name, "<module>"))
         file = ptd_ids_watched(filename);

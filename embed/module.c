@@ -358,23 +358,43 @@ static void in_forked_child(void)
     ptd_files_forget();
 }
 
+static bool cut_at(char *path, const char *ending)
+{
+    size_t len = strlen(path), n = strlen(ending);
+    if (len <= n || strcmp(path + len - n, ending) != 0)
+        return false;
+    path[len - n] = '\0';
+    return true;
+}
+
+/* The folders of what sys.path calls lib-dynload: where the compiled part of the standard library
+ * lies, which can be another than that of its sources. */
+static void exclude_compiled(void)
+{
+    PyObject *path = PySys_GetObject("path");
+    for (Py_ssize_t i = 0; path && PyList_Check(path) && i < PyList_Size(path); i++) {
+        char *dir = copy_fs(PyList_GetItem(path, i));
+        if (dir && cut_at(dir, "/lib-dynload"))
+            ptd_ids_exclude(dir);
+        free(dir);
+        PyErr_Clear();
+    }
+}
+
+/* The standard library is where os is: asking sysconfig would cost several milliseconds. */
 static int exclude_paths(void)
 {
-    static const char *const keys[] = {"stdlib", "platstdlib"};
-    PyObject *sysconfig = PyImport_ImportModule("sysconfig");
-    int result = sysconfig ? 0 : -1;
-    for (size_t i = 0; result == 0 && i < sizeof keys / sizeof *keys; i++) {
-        PyObject *path = PyObject_CallMethod(sysconfig, "get_path", "s", keys[i]);
-        char *dir = path && PyUnicode_Check(path) ? copy_fs(path) : NULL;
-        if (dir)
-            ptd_ids_exclude(dir);
-        else
-            result = -1;
-        free(dir);
-        Py_XDECREF(path);
-    }
-    Py_XDECREF(sysconfig);
-    return result;
+    PyObject *os = PyImport_ImportModule("os");
+    PyObject *file = os ? PyObject_GetAttrString(os, "__file__") : NULL;
+    char *path = file && PyUnicode_Check(file) ? copy_fs(file) : NULL;
+    bool known = path && (cut_at(path, "/os.py") || cut_at(path, "/os.pyc"));
+    if (known)
+        ptd_ids_exclude(path);
+    free(path);
+    Py_XDECREF(file);
+    Py_XDECREF(os);
+    exclude_compiled();
+    return known ? 0 : -1;
 }
 
 static int start_recording(const char *dir)

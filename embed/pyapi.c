@@ -203,9 +203,8 @@ const char *ptd_pyapi_utf8(PyObject *str, size_t *len)
     return text;
 }
 
-long ptd_pyapi_long_attr(PyObject *object, const char *name, long otherwise)
+static long to_long(PyObject *value, long otherwise)
 {
-    PyObject *value = PyObject_GetAttrString(object, name);
     long number = value ? PyLong_AsLong(value) : otherwise;
     Py_XDECREF(value);
     if (PyErr_Occurred()) {
@@ -213,4 +212,29 @@ long ptd_pyapi_long_attr(PyObject *object, const char *name, long otherwise)
         return otherwise;
     }
     return number;
+}
+
+long ptd_pyapi_long_attr(PyObject *object, const char *name, long otherwise)
+{
+    return to_long(PyObject_GetAttrString(object, name), otherwise);
+}
+
+PyObject *ptd_pyapi_attr(PyObject *object, enum ptd_attr attr)
+{
+    static const char *const texts[PTD_ATTR_COUNT] = {
+        [PTD_ATTR_CO_FILENAME] = "co_filename", [PTD_ATTR_CO_FIRSTLINENO] = "co_firstlineno",
+        [PTD_ATTR_CO_NAME] = "co_name",         [PTD_ATTR_F_BACK] = "f_back",
+        [PTD_ATTR_F_CODE] = "f_code",           [PTD_ATTR_F_GLOBALS] = "f_globals",
+        [PTD_ATTR_F_LASTI] = "f_lasti",         [PTD_ATTR_F_LINENO] = "f_lineno",
+        [PTD_ATTR_ORIGIN] = "origin",
+    };
+    static PyObject *names[PTD_ATTR_COUNT]; /* owned */
+    if (!names[attr])
+        names[attr] = PyUnicode_InternFromString(texts[attr]);
+    return names[attr] ? PyObject_GetAttr(object, names[attr]) : NULL;
+}
+
+long ptd_pyapi_number(PyObject *object, enum ptd_attr attr, long otherwise)
+{
+    return to_long(ptd_pyapi_attr(object, attr), otherwise);
 }

@@ -71,16 +71,21 @@ struct ptd_code_extra {
     void *items[1];
 };
 
+/* The same without the detour: NULL also where the word is not known. */
+static inline void *ptd_pyapi_known_extra(PyObject *code)
+{
+    unsigned word = ptd_py.extra_word;
+    struct ptd_code_extra *extra = word ? ((struct ptd_code_extra **)code)[word] : NULL;
+    return PTD_LIKELY(extra && extra->size > ptd_py.extra_index) ? extra->items[ptd_py.extra_index]
+                                                                 : NULL;
+}
+
 /* The pointer of a code object, NULL when it has none yet. */
 static inline void *ptd_pyapi_extra(PyObject *code)
 {
     void *found = NULL;
-    if (PTD_LIKELY(ptd_py.extra_word)) {
-        struct ptd_code_extra *extra = ((struct ptd_code_extra **)code)[ptd_py.extra_word];
-        if (PTD_LIKELY(extra && extra->size > ptd_py.extra_index))
-            found = extra->items[ptd_py.extra_index];
-        return found;
-    }
+    if (PTD_LIKELY(ptd_py.extra_word))
+        return ptd_pyapi_known_extra(code);
     if (ptd_py.get_extra(code, ptd_py.extra_index, &found) < 0)
         PyErr_Clear();
     return found;
@@ -102,5 +107,24 @@ const char *ptd_pyapi_utf8(PyObject *str, size_t *len);
 
 /* Attribute as long, or `otherwise`; clears the exception. */
 long ptd_pyapi_long_attr(PyObject *object, const char *name, long otherwise);
+
+/* Attributes that are asked for often: their names are made once. */
+enum ptd_attr {
+    PTD_ATTR_CO_FILENAME,
+    PTD_ATTR_CO_FIRSTLINENO,
+    PTD_ATTR_CO_NAME,
+    PTD_ATTR_F_BACK,
+    PTD_ATTR_F_CODE,
+    PTD_ATTR_F_GLOBALS,
+    PTD_ATTR_F_LASTI,
+    PTD_ATTR_F_LINENO,
+    PTD_ATTR_ORIGIN,
+    PTD_ATTR_COUNT,
+};
+
+/* A new reference, NULL with an exception. */
+PyObject *ptd_pyapi_attr(PyObject *object, enum ptd_attr attr);
+/* As ptd_pyapi_long_attr. */
+long ptd_pyapi_number(PyObject *object, enum ptd_attr attr, long otherwise);
 
 #endif

@@ -58,6 +58,7 @@ struct frame {
 };
 
 uint32_t ptd_epoch = 1;
+struct ptd_code ptd_code_ignored = {.epoch = 1};
 
 static bool recording;
 static struct scope **scopes; /* owned; NULL where a scope was freed */
@@ -221,7 +222,7 @@ static void charge(enum set_kind kind, uint32_t id)
 
 static PyObject *next_frame(PyObject *frame)
 {
-    PyObject *back = PyObject_GetAttrString(frame, "f_back");
+    PyObject *back = ptd_pyapi_attr(frame, PTD_ATTR_F_BACK);
     Py_DECREF(frame);
     return back;
 }
@@ -232,7 +233,7 @@ static PyObject *find_body(PyObject *body)
     PyObject *frame = body ? (PyObject *)PyEval_GetFrame() : NULL;
     Py_XINCREF(frame);
     for (int i = 0; frame && frame != Py_None && i < MOST_FRAMES; i++) {
-        PyObject *code = PyObject_GetAttrString(frame, "f_code");
+        PyObject *code = ptd_pyapi_attr(frame, PTD_ATTR_F_CODE);
         Py_XDECREF(code); /* the frame holds it */
         if (code == body)
             return frame;
@@ -258,11 +259,11 @@ static uint32_t import_line(void)
         stack[depth - 1].running = running;
         stack[depth - 1].instruction = -2;
     }
-    long instruction = ptd_pyapi_long_attr(running, "f_lasti", -1);
+    long instruction = ptd_pyapi_number(running, PTD_ATTR_F_LASTI, -1);
     if (epoch != ptd_epoch)
         return 0;
     if (instruction < 0 || instruction != stack[depth - 1].instruction) {
-        long line = ptd_pyapi_long_attr(running, "f_lineno", 0);
+        long line = ptd_pyapi_number(running, PTD_ATTR_F_LINENO, 0);
         PyErr_Clear();
         if (epoch != ptd_epoch)
             return 0;
@@ -350,7 +351,7 @@ static void before_switch(void)
 
 static void after_switch(void)
 {
-    ptd_epoch++;
+    ptd_code_ignored.epoch = ++ptd_epoch;
     if (recording) {
         enum ptd_scope_kind kind = stack[depth - 1].scope->kind;
         ptd_files_suspect(kind == PTD_SCOPE_SESSION || kind == PTD_SCOPE_COLLECT);

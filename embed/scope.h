@@ -36,6 +36,8 @@ const void *ptd_scope_thread(void);
 
 /* Changes with each change of the stack. */
 extern uint32_t ptd_epoch;
+/* Stands for all code that is not watched; its epoch is always the current one. */
+extern struct ptd_code ptd_code_ignored;
 
 void ptd_scope_enter(struct ptd_code *code);
 

@@ -79,7 +79,7 @@ static enum who judge(const char *name, PyObject *code, bool source)
         return WHO_MACHINERY;
     if (is_one_of(name, readers))
         return source ? WHO_MACHINERY : WHO_LIBRARY;
-    PyObject *filename = PyObject_GetAttrString(code, "co_filename");
+    PyObject *filename = ptd_pyapi_attr(code, PTD_ATTR_CO_FILENAME);
     enum who who = filename && ptd_ids_is_library(filename) ? WHO_LIBRARY : WHO_USER;
     Py_XDECREF(filename);
     return who;
@@ -88,8 +88,8 @@ static enum who judge(const char *name, PyObject *code, bool source)
 static enum who judge_frame(PyObject *frame, bool source)
 {
     enum who who = WHO_USER;
-    PyObject *globals = PyObject_GetAttrString(frame, "f_globals");
-    PyObject *code = PyObject_GetAttrString(frame, "f_code");
+    PyObject *globals = ptd_pyapi_attr(frame, PTD_ATTR_F_GLOBALS);
+    PyObject *code = ptd_pyapi_attr(frame, PTD_ATTR_F_CODE);
     PyObject *name =
         globals && PyDict_Check(globals) ? PyDict_GetItemWithError(globals, key_name) : NULL;
     const char *text = ptd_pyapi_utf8(name, NULL);
@@ -108,7 +108,7 @@ static bool is_machinery(bool source)
     Py_XINCREF(frame);
     for (int i = 0; frame && frame != Py_None && who == WHO_LIBRARY && i < MOST_FRAMES; i++) {
         who = judge_frame(frame, source);
-        PyObject *back = PyObject_GetAttrString(frame, "f_back");
+        PyObject *back = ptd_pyapi_attr(frame, PTD_ATTR_F_BACK);
         Py_DECREF(frame);
         frame = back;
     }

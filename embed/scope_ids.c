@@ -9,6 +9,8 @@
 #include "journal_write.h"
 #include "scope_files.h"
 
+#define RECENT 1024
+
 /* Byte strings numbered in order of insertion, each with a value of the table's user. */
 struct entry {
     char *key; /* owned */
@@ -243,13 +245,11 @@ static uint32_t decide(const char *name)
     return found && !is_excluded(real) ? add_file(real) : PTD_UNWATCHED;
 }
 
-uint32_t ptd_ids_watched(PyObject *filename)
+static uint32_t look_up(PyObject *filename)
 {
     char *name = NULL;
     Py_ssize_t len = 0;
     bool added;
-    if (!filename || !PyUnicode_Check(filename))
-        return PTD_UNWATCHED;
     PyObject *bytes = PyUnicode_EncodeFSDefault(filename);
     uint32_t id = PTD_UNWATCHED;
     if (bytes && PyBytes_AsStringAndSize(bytes, &name, &len) == 0) {
@@ -266,6 +266,27 @@ uint32_t ptd_ids_watched(PyObject *filename)
     PyErr_Clear();
     Py_XDECREF(bytes);
     return id;
+}
+
+uint32_t ptd_ids_watched(PyObject *filename)
+{
+    /* The same few strings come again and again: code objects of a module share theirs. */
+    static struct {
+        PyObject *filename; /* owned */
+        uint32_t file;
+    } recent[RECENT];
+    if (!filename || !PyUnicode_Check(filename))
+        return PTD_UNWATCHED;
+    size_t at = ((uintptr_t)filename >> 4 ^ (uintptr_t)filename >> 14) % RECENT;
+    if (recent[at].filename == filename)
+        return recent[at].file;
+    uint32_t file = look_up(filename);
+    PyObject *old = recent[at].filename;
+    Py_INCREF(filename);
+    recent[at].filename = filename;
+    recent[at].file = file;
+    Py_XDECREF(old);
+    return file;
 }
 
 uint32_t ptd_ids_code(uint32_t file, uint32_t line, const char *name, size_t len)

@@ -17,8 +17,8 @@ static void release_code(void *code)
 static uint32_t code_id(PyObject *code, uint32_t file, bool *module_body)
 {
     size_t len = 0;
-    PyObject *name = PyObject_GetAttrString(code, "co_name");
-    long line = ptd_pyapi_long_attr(code, "co_firstlineno", 0);
+    PyObject *name = ptd_pyapi_attr(code, PTD_ATTR_CO_NAME);
+    long line = ptd_pyapi_number(code, PTD_ATTR_CO_FIRSTLINENO, 0);
     const char *text = ptd_pyapi_utf8(name, &len);
     if (!text) {
         text = "?";
@@ -33,7 +33,7 @@ static uint32_t code_id(PyObject *code, uint32_t file, bool *module_body)
 
 static struct ptd_code *make_code(PyObject *object)
 {
-    PyObject *filename = PyObject_GetAttrString(object, "co_filename");
+    PyObject *filename = ptd_pyapi_attr(object, PTD_ATTR_CO_FILENAME);
     uint32_t file = ptd_ids_watched(filename);
     Py_XDECREF(filename);
     PyErr_Clear();

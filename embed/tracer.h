@@ -41,7 +41,7 @@ int ptd_probe_call(const char *name);
 extern bool ptd_probing;
 void ptd_probe_seen(PyObject *code);
 
-#define PTD_CODE_IGNORED ((struct ptd_code *)(uintptr_t)1)
+#define PTD_CODE_IGNORED (&ptd_code_ignored)
 struct ptd_code *ptd_tracer_decide(PyObject *code);
 
 static inline struct ptd_code *ptd_tracer_code(PyObject *code)

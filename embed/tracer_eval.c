@@ -33,23 +33,48 @@ static void *get(void)
     return slot_38 ? *slot_38 : ptd_py.get_eval(ptd_py.interpreter());
 }
 
-static inline void enter(void *frame)
+/*
+ * The hooks are called millions of times, nearly always for code that is known and has been
+ * entered in this scope already. What they do then needs no stack of its own; everything else is in
+ * functions that are not inlined.
+ */
+static __attribute__((noinline)) void enter(void *frame)
 {
     struct ptd_code *code = ptd_tracer_code(FRAME_CODE(frame));
     if (code)
         ptd_code_enter(code);
 }
 
-static PyObject *hook_38(void *frame, int throwing)
+static inline bool is_settled(void *frame)
+{
+    const struct ptd_code *code = ptd_pyapi_known_extra(FRAME_CODE(frame));
+    return PTD_LIKELY(code && code->epoch == ptd_epoch);
+}
+
+static __attribute__((noinline)) PyObject *enter_38(void *frame, int throwing)
 {
     enter(frame);
     return ((eval_38)previous)(frame, throwing);
 }
 
-static PyObject *hook_39(void *thread, void *frame, int throwing)
+static PyObject *hook_38(void *frame, int throwing)
+{
+    if (PTD_LIKELY(is_settled(frame)))
+        return ((eval_38)previous)(frame, throwing);
+    return enter_38(frame, throwing);
+}
+
+static __attribute__((noinline)) PyObject *enter_39(void *thread, void *frame, int throwing)
 {
     enter(frame);
     return ((eval_39)previous)(thread, frame, throwing);
+}
+
+static PyObject *hook_39(void *thread, void *frame, int throwing)
+{
+    if (PTD_LIKELY(is_settled(frame)))
+        return ((eval_39)previous)(thread, frame, throwing);
+    return enter_39(thread, frame, throwing);
 }
 
 /*
@@ -57,7 +82,8 @@ static PyObject *hook_39(void *thread, void *frame, int throwing)
  * raised the recursion limit must not overflow the stack because of us: near its end the hook steps
  * aside.
  */
-static __thread char *stack_limit __attribute__((tls_model("initial-exec")));
+#define HIGHEST ((char *)UINTPTR_MAX)
+static __thread char *stack_limit __attribute__((tls_model("initial-exec"))) = HIGHEST;
 
 static __attribute__((noinline)) char *find_stack_limit(void)
 {
@@ -83,15 +109,21 @@ static __attribute__((noinline)) void step_aside(void)
     }
 }
 
-static PyObject *hook_311(void *thread, void *frame, int throwing)
+static __attribute__((noinline)) PyObject *enter_311(void *thread, void *frame, int throwing)
 {
-    char *here = __builtin_frame_address(0);
-    if (!PTD_LIKELY(stack_limit != NULL))
+    if (stack_limit == HIGHEST)
         stack_limit = find_stack_limit();
-    if (!PTD_LIKELY(here > stack_limit))
+    if ((char *)__builtin_frame_address(0) <= stack_limit)
         step_aside();
     enter(frame);
     return ((eval_39)previous)(thread, frame, throwing);
+}
+
+static PyObject *hook_311(void *thread, void *frame, int throwing)
+{
+    if (PTD_LIKELY((char *)__builtin_frame_address(0) > stack_limit && is_settled(frame)))
+        return ((eval_39)previous)(thread, frame, throwing);
+    return enter_311(thread, frame, throwing);
 }
 
 /* ---- start ---- */

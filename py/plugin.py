@@ -128,7 +128,7 @@ def pytest_runtest_protocol(item):
 
 
 # How outcomes of the phases of one test combine: the highest rank wins.
-_RANK = {None: -1, _PASSED: 0, _SKIPPED: 1, _XPASSED: 1, _XFAILED: 1, _FAILED: 2, _ERROR: 3}
+_RANK = {_PASSED: 0, _SKIPPED: 1, _XPASSED: 1, _XFAILED: 1, _FAILED: 2, _ERROR: 3}
 
 
 def _phase_outcome(report):
@@ -142,19 +142,28 @@ def _phase_outcome(report):
 
 
 def pytest_runtest_logreport(report):
-    if _s.role == "controller":
+    state = _s
+    if state.role == "controller":
         return
-    if report.outcome == "rerun":
-        _s.outcome = None
-        _s.called = False
+    attributes = report.__dict__
+    word = report.outcome
+    if word == "rerun":
+        state.outcome = None
+        state.called = False
         return
-    outcome = _phase_outcome(report)
-    if outcome != _FAILED and type(report).__name__ in ("SubtestReport", "SubTestReport"):
+    plain = word == "passed" and "wasxfail" not in attributes
+    outcome = _PASSED if plain else _phase_outcome(report)
+    if outcome != _FAILED and "context" in attributes and _is_subtest(report):
         return
-    _s.called = _s.called or report.when == "call"
-    _s.duration += getattr(report, "duration", 0.0)
-    if _RANK[outcome] > _RANK[_s.outcome]:
-        _s.outcome = outcome
+    if report.when == "call":
+        state.called = True
+    state.duration += attributes.get("duration", 0.0)
+    if state.outcome is None or _RANK[outcome] > _RANK[state.outcome]:
+        state.outcome = outcome
+
+
+def _is_subtest(report):
+    return type(report).__name__ in ("SubtestReport", "SubTestReport")
 
 
 # ---- scopes of fixtures ----
