@@ -18,6 +18,7 @@
 #include "scope_files.h"
 #include "scope_ids.h"
 #include "tracer.h"
+#include "tracer_lines.h"
 
 #define PTD_EXPORT __attribute__((visibility("default")))
 
@@ -32,6 +33,7 @@ static struct {
 } test = {.scope = PTD_J_NO_SCOPE};
 
 static char no_tracer[PTD_TRACER_WHY]; /* why there is none */
+static char no_lines[PTD_TRACER_WHY];  /* why lines are not noted */
 
 static PyObject *none(void)
 {
@@ -327,6 +329,7 @@ static PyObject *py_end(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
     if (!ptd_scope_recording() && !no_tracer[0])
         return none();
     ptd_scope_flush();
+    ptd_lines_flush();
     ptd_journal_begin(PTD_J_END);
     ptd_journal_u32(number(args[0]));
     ptd_journal_end();
@@ -349,12 +352,47 @@ static PyObject *py_state(PyObject *self, PyObject *const *args, Py_ssize_t narg
     return Py_BuildValue("(zz)", name, ptd_journal_failed());
 }
 
+/* ---- lines ---- */
+
+/* lines(directory): notes the lines that are executed in files below it. */
+static PyObject *py_lines(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    NEED(1);
+    char *dir = copy_fs(args[0]);
+    if (!ptd_scope_recording())
+        snprintf(no_lines, sizeof no_lines, "%s", no_tracer);
+    else if (!dir || ptd_lines_start(dir, no_lines, sizeof no_lines) < 0)
+        PyErr_Clear();
+    free(dir);
+    return none();
+}
+
+/* context(name): what is executed from now on belongs to it. */
+static PyObject *py_context(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    NEED(1);
+    char *name = copy_fs(args[0]);
+    if (name)
+        ptd_lines_context(name, strlen(name));
+    free(name);
+    return none();
+}
+
+/* lines_state() -> what is wrong, or None */
+static PyObject *py_lines_state(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    (void)args;
+    NEED(0);
+    return Py_BuildValue("z", no_lines[0] ? no_lines : ptd_lines_problem());
+}
+
 /* ---- start ---- */
 
 static void in_forked_child(void)
 {
     ptd_journal_forked();
     ptd_scope_forget();
+    ptd_lines_forget();
     ptd_files_forget();
 }
 
@@ -441,7 +479,8 @@ static PyMethodDef functions[] = {
     FAST(collect_new), FAST(push),      FAST(pop),
     FAST(use),         FAST(opaque),    FAST(test_begin),
     FAST(test_end),    FAST(collected), FAST(flush),
-    FAST(deltas),      FAST(end),       {NULL, NULL, 0, NULL},
+    FAST(deltas),      FAST(end),       FAST(lines),
+    FAST(context),     FAST(lines_state), {NULL, NULL, 0, NULL},
 };
 
 static struct PyModuleDef inner_def = {

@@ -29,6 +29,9 @@ struct ptd_code {
     uint32_t line_tries;
     uint8_t armed; /* enum ptd_arm (monitoring) */
     bool module_body;
+    /* Lines (monitoring): events are on, and how many of them told nothing new in which context. */
+    bool lines_on;
+    uint32_t lines_context, lines_events;
 };
 
 /* A name for the current thread. Needs no GIL. */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "tracer.h"
+#include "tracer_lines.h"
 
 typedef PyObject *(*eval_39)(void *thread, void *frame, int throwing);
 typedef PyObject *(*eval_38)(void *frame, int throwing);
@@ -53,6 +54,7 @@ static inline bool is_settled(void *frame)
 
 static __attribute__((noinline)) PyObject *enter_38(void *frame, int throwing)
 {
+    ptd_lines_frame(PyThreadState_Get());
     enter(frame);
     return ((eval_38)previous)(frame, throwing);
 }
@@ -66,6 +68,7 @@ static PyObject *hook_38(void *frame, int throwing)
 
 static __attribute__((noinline)) PyObject *enter_39(void *thread, void *frame, int throwing)
 {
+    ptd_lines_frame(thread);
     enter(frame);
     return ((eval_39)previous)(thread, frame, throwing);
 }
@@ -115,6 +118,7 @@ static __attribute__((noinline)) PyObject *enter_311(void *thread, void *frame, 
         stack_limit = find_stack_limit();
     if ((char *)__builtin_frame_address(0) <= stack_limit)
         step_aside();
+    ptd_lines_frame(thread);
     enter(frame);
     return ((eval_39)previous)(thread, frame, throwing);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "tracer.h"
+#include "tracer_lines.h"
 
 /* Hits of one code object in one scope before its events are switched off. */
 #define ENOUGH_HITS 100
@@ -84,6 +85,8 @@ static PyObject *on_discovery(PyObject *self, PyObject *const *args, Py_ssize_t 
     struct ptd_code *code = ptd_tracer_code(args[0]);
     if (!code)
         return answer_disable();
+    if (ptd_lines_discovered)
+        ptd_lines_discovered(args[0], code);
     ptd_code_enter(code);
     if (code->armed == PTD_ARM_NEW) {
         /* Settled for this scope: it need not be seen before the next one. */

@@ -76,6 +76,8 @@ def _load_plan():
         if _s.plan.get("rootdir"):
             _c.leave_out(os.path.dirname(os.path.dirname(os.path.abspath(session))))
             _c.leave_out(sys.prefix)
+        if _s.plan.get("lines"):
+            _c.lines(_s.plan["rootdir"])
         # What a forked child does is not seen.
         os.register_at_fork(after_in_parent=_c.opaque)
 
@@ -377,6 +379,29 @@ class _Controller:
             _count_ignored(_s.config, count + _s.plan.get("ignored_tests", 0))
 
 
+# ---- lines ----
+
+
+class _Contexts:
+    """Tells which phase of which test is running. The order among other plugins' hooks, and so who
+    is charged with their lines, is that of pytest-cov: registered when the session starts.
+    """
+
+    def pytest_runtest_setup(self, item):
+        _c.context(item.nodeid + "|setup")
+
+    def pytest_runtest_call(self, item):
+        _c.context(item.nodeid + "|run")
+
+    def pytest_runtest_teardown(self, item):
+        _c.context(item.nodeid + "|teardown")
+
+    @_hook(hookwrapper=True)
+    def pytest_runtestloop(self):
+        yield
+        _c.context("")
+
+
 # ---- the session ----
 
 
@@ -434,6 +459,9 @@ def _write_facts(config):
     _c.fact("platform", "%s-%s" % (sys.platform, os.uname().machine))
     _c.fact("pytest", pytest.__version__)
     _c.fact("tracer", _c.state()[0] or "")
+    if _s.plan.get("lines"):
+        missing = _c.lines_state()
+        _c.fact("lines", "none: " + missing if missing else "on")
     _tell_search_path()
     for entry in _site_folders():
         _c.fact("syspath", os.path.abspath(entry))
@@ -500,6 +528,8 @@ def pytest_sessionstart(session):
         _write_facts(config)
         _tell_basetemp(config)
         _exclude_cache(config)
+        if _s.plan.get("lines"):
+            config.pluginmanager.register(_Contexts(), "_pytdiff_contexts")
 
 
 @_hook(hookwrapper=True, tryfirst=True)
@@ -520,10 +550,17 @@ def pytest_sessionfinish(session, exitstatus):
     _c.flush()
 
 
+def _end(status):
+    missing = _s.plan is not None and _s.plan.get("lines") and _c.lines_state()
+    if missing:
+        _c.fact("lines_lost", missing)
+    _c.end(status)
+
+
 @_hook(trylast=True)
 def pytest_unconfigure(config):
     if config is _s.config and _s.role == "worker":
-        _c.end(0)
+        _end(0)
 
 
 def _run_pytest(pytest):
@@ -550,7 +587,7 @@ def main():
         return 4
     code = _run_pytest(pytest)
     _c.flush()
-    _c.end(code)
+    _end(code)
     failed = _c.state()[1]
     if failed:
         sys.stderr.write("pyt-diff: warning: %s; what was not recorded will run again\n" % failed)

@@ -22,6 +22,7 @@ MAY_USE = {
     "change": {"contract", "base"},
     "store": {"contract", "base"},
     "journal": {"contract", "base"},
+    "lines": {"journal", "contract", "base"},
     "select": {"contract", "base"},
     "report": {"select", "contract", "base"},  # the selection is a value
     "session": {"config", "contract", "base"},
@@ -33,6 +34,7 @@ MAY_USE = {
         "record",
         "state",
         "journal",
+        "lines",
         "store",
         "change",
         "syntax",
@@ -47,7 +49,7 @@ MAY_USE = {
 
 # System headers that only these layers may include, and the pkg-config package they come with.
 RESERVED = {
-    "sqlite3.h": ({"store"}, "sqlite3"),
+    "sqlite3.h": ({"store", "lines"}, "sqlite3"),
     "tree_sitter/api.h": ({"syntax"}, "tree-sitter"),
     "xxhash.h": ({"base"}, "libxxhash"),
     "Python.h": ({"embed"}, None),

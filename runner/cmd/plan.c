@@ -35,8 +35,8 @@ static int write_file(const char *path, const struct ptd_buf *text, struct ptd_e
     return 0;
 }
 
-int ptd_plan_write(const char *session_dir, const char *rootdir, bool record, bool select,
-                   const struct ptd_selection *selection, const char *const *keep,
+int ptd_plan_write(const char *session_dir, const char *rootdir, bool record, bool lines,
+                   bool select, const struct ptd_selection *selection, const char *const *keep,
                    struct ptd_err *err)
 {
     PTD_CLEANUP_BUF struct ptd_buf out = PTD_BUF_INIT;
@@ -46,8 +46,8 @@ int ptd_plan_write(const char *session_dir, const char *rootdir, bool record, bo
         kept++;
     ptd_buf_addf(&out, "{\"version\":%d,\n\"rootdir\":", PTD_PLAN_VERSION);
     ptd_json_string(&out, rootdir);
-    ptd_buf_addf(&out, ",\n\"record\":%s,\n\"select\":%s,\n\"ignored_tests\":%zu",
-                 record ? "true" : "false", select ? "true" : "false",
+    ptd_buf_addf(&out, ",\n\"record\":%s,\n\"lines\":%s,\n\"select\":%s,\n\"ignored_tests\":%zu",
+                 record ? "true" : "false", lines ? "true" : "false", select ? "true" : "false",
                  select ? selection->ignored_tests : 0);
     add_list(&out, "ignore", selection->ignore, select ? selection->ignore_count : 0);
     add_list(&out, "deselect", selection->deselect, select ? selection->deselect_count : 0);

@@ -7,9 +7,9 @@
 #include "base/err.h"
 #include "select/select.h"
 
-/* `keep`: node ids, NULL-terminated. */
-int ptd_plan_write(const char *session_dir, const char *rootdir, bool record, bool select,
-                   const struct ptd_selection *selection, const char *const *keep,
+/* `keep`: node ids, NULL-terminated. `lines` needs `record`. */
+int ptd_plan_write(const char *session_dir, const char *rootdir, bool record, bool lines,
+                   bool select, const struct ptd_selection *selection, const char *const *keep,
                    struct ptd_err *err);
 
 #endif

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "cmd/leftover.h"
+#include "cmd/line_coverage.h"
 #include "cmd/plan.h"
 #include "cmd/workspace.h"
 #include "report/summary.h"
@@ -29,6 +30,7 @@ struct run {
     bool everything;
     size_t unfinished;  /* tests that the interpreter did not survive */
     bool unknown_paths; /* an argument names nothing that exists: pytest knows what to say */
+    int no_lines; /* -1: the file of --line-coverage could not be written */
     int status;
     int signal;
 };
@@ -336,9 +338,13 @@ static int run_selected(struct run *r, struct ptd_session_result *result, struct
         .pytest_args = o->pytest_args,
         .pytest_count = o->pytest_count,
     };
-    failed = ptd_plan_write(dir.path, r->w.project.rootdir, record, select, &r->verdict.selection,
-                            (const char *const *)r->keep, err) < 0 ||
+    bool lines = o->line_coverage != NULL;
+    failed = ptd_plan_write(dir.path, r->w.project.rootdir, record || lines, lines, select,
+                            &r->verdict.selection, (const char *const *)r->keep, err) < 0 ||
              ptd_session_run(&request, result, err) < 0;
+    if (!failed)
+        r->no_lines = ptd_line_coverage_write(
+            o, dir.path, select ? r->verdict.selection.total - r->verdict.selection.tests : 0, err);
     if (failed || !record)
         ptd_session_dir_remove(&dir);
     else
@@ -356,6 +362,7 @@ static int decide(struct run *r, struct ptd_err *err)
     if (known_idle(r, &total)) {
         r->verdict.selection.total = total;
         say(r);
+        ptd_line_coverage_idle(o);
         r->status = o->fail_if_none ? 5 : 0;
         return 0;
     }
@@ -368,6 +375,7 @@ static int decide(struct run *r, struct ptd_err *err)
     if (!r->verdict.selection.count && !r->verdict.no_data && !r->everything &&
         !has_named_nodes(r) && !r->unknown_paths) {
         remember_idle(r);
+        ptd_line_coverage_idle(o);
         if (o->baseline && r->w.writable && mark_baseline(r, err) < 0)
             return -1;
         r->status = o->fail_if_none ? 5 : 0;
@@ -392,7 +400,9 @@ static int run_without_store(struct run *r, struct ptd_err *err)
         return ptd_err_set(err, PTD_E_STORE, "there is no recorded data to select from");
     if (r->options->verbosity >= 0)
         fputs("pyt-diff: running all tests without recording\n", stderr);
-    if (run_plain(r, &result, err) < 0)
+    r->everything = true;
+    if ((r->options->line_coverage ? run_selected(r, &result, err) : run_plain(r, &result, err)) <
+        0)
         return -1;
     r->status = result.status;
     r->signal = result.signal;
@@ -418,8 +428,14 @@ int ptd_cmd_run(struct ptd_options *options, int *status, struct ptd_err *err)
 {
     struct run r = {.options = options};
     r.everything = options->mode == PTD_MODE_ALL || options->force;
+    if (ptd_line_coverage_check(options, err) < 0)
+        return -1;
     int result = open_and_decide(&r, err);
     *status = r.status;
+    if (result == 0 && r.no_lines < 0 && r.status)
+        ptd_warn("%s", err->msg);
+    else if (r.no_lines < 0)
+        result = -1;
     int ended_by = r.signal;
     release(&r);
     if (ended_by) {

@@ -158,6 +158,10 @@ const struct ptd_option_spec ptd_option_table[] = {
     {"--parallel", "N", true, check_parallel, 0, NULL, PTD_GROUP_RUN,
      "Run in N processes (pytest-xdist)",
      "Run in N processes, or as many as there are processors: pytest-xdist's -n N."},
+    {"--line-coverage", "FILE", false, set_text, AT(line_coverage), NULL, PTD_GROUP_RUN,
+     "Write which lines each test executed",
+     "Write the lines that each test executes into FILE, a data file of coverage.py with a context"
+     " for each phase of each test; FILE is replaced, and has what ran."},
     {"--python", "PATH", false, set_text, AT(python), NULL, PTD_GROUP_RUN,
      "Interpreter or virtual environment",
      "Interpreter or virtual environment to run pytest in; default: $VIRTUAL_ENV, .venv or venv"

@@ -146,6 +146,12 @@ static int check_combination(struct parser *p)
     }
     if (out->baseline && p->no_record)
         return ptd_err_set(p->err, PTD_E_USAGE, "--baseline and --no-record exclude each other");
+    if (out->line_coverage && (out->off || out->dry_run || out->json || out->collect_only))
+        return ptd_err_set(p->err, PTD_E_USAGE, "--line-coverage and %s exclude each other",
+                           out->off       ? "--no-testmon"
+                           : out->dry_run ? "--dry-run"
+                           : out->json    ? "--json"
+                                          : "--collect-only");
     if (out->diff && !out->baseline)
         out->since_baseline = out->no_record = true;
     return 0;

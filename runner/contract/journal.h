@@ -32,6 +32,8 @@ enum ptd_journal_type {
      *   python      "3.11.7"
      *   implementation "cpython"
      *   platform    sys.platform "-" machine
+     *   lines       when the plan asks for them: "on" or "none: REASON"
+     *   lines_lost  why some of them are missing
      *   syspath     one per entry of sys.path that lies in a site- or dist-packages folder or that
      *               holds *.dist-info or *.egg-info, absolute
      *   path        one per directory on sys.path below the rootdir, absolute, when the session
@@ -84,6 +86,13 @@ enum ptd_journal_type {
     /* u32 scope id, u32 count, then that many pairs (u32 enum ptd_access, u32 path id): what the
      * scope did with files. Additive, as J_DELTA. */
     PTD_J_ACCESS = 12,
+    /*
+     * Lines that were executed (plan: "lines"). String context: node id and "|setup", "|run" or
+     * "|teardown"; "" outside of tests. u32 count, then that many pairs: u32 file id, bits as a u32
+     * length and that many bytes; line n is bit n % 8 of byte n / 8. Records of one context are
+     * united. No part of any scope.
+     */
+    PTD_J_LINES = 13,
 };
 
 enum ptd_path_type {

@@ -6,6 +6,7 @@
  *     "version": 1,
  *     "rootdir": "/abs/real/path",            rootdir as the engine sees it
  *     "record": true,                         false: trace nothing, write no journal (--no-record)
+ *     "lines": false,                         true: note which lines are executed (with record)
  *     "select": true,                         false: run everything, the lists below are empty
  *     "ignore": ["tests/test_a.py", ...],     files that need not be collected, relative to rootdir
  *     "ignored_tests": 812,                   how many known tests these hold
