@@ -135,8 +135,8 @@ static int switch_on(void)
     int result = -1;
     if (bit && function && disable && set_local_events && get_tool && tool_id && no_events &&
         line_events)
-        result = done(PyObject_CallMethod(monitoring, "register_callback", "ilO", TOOL, bit,
-                                          function));
+        result =
+            done(PyObject_CallMethod(monitoring, "register_callback", "ilO", TOOL, bit, function));
     Py_XDECREF(function);
     return result;
 }

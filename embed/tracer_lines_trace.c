@@ -25,8 +25,8 @@ static PyObject *(*frame_code)(PyObject *frame); /* NULL on 3.8 */
 /* Which word of a frame is its code object, and at which int its line stands; 0: not known, the
  * functions above tell. Before 3.10 these search the line from the top of the function. */
 static unsigned code_word, line_int;
-static unsigned object_word;                     /* the word behind the function's object */
-static PyObject *settrace;                       /* sys.settrace; owned */
+static unsigned object_word; /* the word behind the function's object */
+static PyObject *settrace;   /* sys.settrace; owned */
 
 /* The function of this thread that was there before ours. */
 static __thread tracefunc next __attribute__((tls_model("initial-exec")));

@@ -33,14 +33,14 @@ static void say(const struct ptd_options *o, const struct ptd_coverage_result *r
                 o->line_coverage, left_out, left_out == 1 ? "" : "s");
 }
 
-int ptd_line_coverage_write(const struct ptd_options *o, const char *session_dir, size_t left_out,
-                            struct ptd_err *err)
+int ptd_line_coverage_write(const struct ptd_options *o, const char *session_dir, const char *root,
+                            size_t left_out, struct ptd_err *err)
 {
     struct ptd_coverage_result result;
     if (!o->line_coverage)
         return 0;
-    if (ptd_coverage_write(session_dir, o->line_coverage, "pyt-diff " PTD_VERSION, &result, err) <
-        0)
+    if (ptd_coverage_write(session_dir, root, o->line_coverage, "pyt-diff " PTD_VERSION, &result,
+                           err) < 0)
         return -1;
     if (result.written)
         say(o, &result, left_out);

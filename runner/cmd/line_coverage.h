@@ -12,7 +12,7 @@ int ptd_line_coverage_check(const struct ptd_options *options, struct ptd_err *e
 /* After the run, while its journals are there. `left_out`: known tests that did not run because
  * they are unaffected. 0 without the option. */
 int ptd_line_coverage_write(const struct ptd_options *options, const char *session_dir,
-                            size_t left_out, struct ptd_err *err);
+                            const char *root, size_t left_out, struct ptd_err *err);
 /* Nothing runs. */
 void ptd_line_coverage_idle(const struct ptd_options *options);
 

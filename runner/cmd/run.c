@@ -30,7 +30,7 @@ struct run {
     bool everything;
     size_t unfinished;  /* tests that the interpreter did not survive */
     bool unknown_paths; /* an argument names nothing that exists: pytest knows what to say */
-    int no_lines; /* -1: the file of --line-coverage could not be written */
+    int no_lines;       /* -1: the file of --line-coverage could not be written */
     int status;
     int signal;
 };
@@ -304,6 +304,11 @@ static void copy_ignored(const struct ptd_selection *selection, struct ptd_sessi
         facts->ignored[facts->ignored_count++] = ptd_xstrdup(selection->ignore[i]);
 }
 
+static size_t unaffected(const struct run *r)
+{
+    return r->verdict.selection.total - r->verdict.selection.tests;
+}
+
 static int run_selected(struct run *r, struct ptd_session_result *result, struct ptd_err *err)
 {
     const struct ptd_options *o = r->options;
@@ -343,8 +348,8 @@ static int run_selected(struct run *r, struct ptd_session_result *result, struct
                             &r->verdict.selection, (const char *const *)r->keep, err) < 0 ||
              ptd_session_run(&request, result, err) < 0;
     if (!failed)
-        r->no_lines = ptd_line_coverage_write(
-            o, dir.path, select ? r->verdict.selection.total - r->verdict.selection.tests : 0, err);
+        r->no_lines = ptd_line_coverage_write(o, dir.path, r->w.project.rootdir,
+                                              select ? unaffected(r) : 0, err);
     if (failed || !record)
         ptd_session_dir_remove(&dir);
     else

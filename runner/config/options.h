@@ -34,23 +34,23 @@ struct ptd_options {
     /* what to do instead of running */
     bool help, short_help, version;
 
-    bool baseline;         /* --baseline, --diff-baseline */
-    bool force;            /* --force, --diff-force: with --baseline every test runs */
-    bool no_record;        /* --no-record: leave the data alone */
-    bool since_baseline;   /* --since-baseline */
-    bool dry_run;          /* --dry-run: node ids, then a count */
-    bool json;             /* --json: the selection as JSON on stdout, nothing is run */
-    bool fail_if_none;     /* --no-tests=fail: exit 5 when nothing is affected (default: pass) */
-    enum ptd_mode mode;    /* --mode affected|all; --testmon-noselect is `all` */
-    enum ptd_host host;    /* --host auto|embed|preload|exec */
-    bool off;              /* --no-testmon: plain pytest, nothing recorded */
-    bool diff;             /* --diff was given; since_baseline and no_record follow from it */
-    bool decision_log;     /* --diff-v: decisions to stderr */
+    bool baseline;       /* --baseline, --diff-baseline */
+    bool force;          /* --force, --diff-force: with --baseline every test runs */
+    bool no_record;      /* --no-record: leave the data alone */
+    bool since_baseline; /* --since-baseline */
+    bool dry_run;        /* --dry-run: node ids, then a count */
+    bool json;           /* --json: the selection as JSON on stdout, nothing is run */
+    bool fail_if_none;   /* --no-tests=fail: exit 5 when nothing is affected (default: pass) */
+    enum ptd_mode mode;  /* --mode affected|all; --testmon-noselect is `all` */
+    enum ptd_host host;  /* --host auto|embed|preload|exec */
+    bool off;            /* --no-testmon: plain pytest, nothing recorded */
+    bool diff;           /* --diff was given; since_baseline and no_record follow from it */
+    bool decision_log;   /* --diff-v: decisions to stderr */
     const char *line_coverage; /* --line-coverage FILE, or NULL */
-    const char *python;    /* --python PATH; NULL = discover */
-    const char *cache_dir; /* --cache-dir DIR, else $PYT_DIFF_CACHE_DIR, else NULL */
-    int batch_size;        /* --batch-size, --diff-batch-size; accepted, see --help */
-    int cache_size;        /* --cache-size, --diff-cache-size */
+    const char *python;        /* --python PATH; NULL = discover */
+    const char *cache_dir;     /* --cache-dir DIR, else $PYT_DIFF_CACHE_DIR, else NULL */
+    int batch_size;            /* --batch-size, --diff-batch-size; accepted, see --help */
+    int cache_size;            /* --cache-size, --diff-cache-size */
 
     /* What goes to pytest, in order; borrowed from argv, the array is owned. "--parallel[=N]" has
      * become "-n" "N" (or "auto"). */

@@ -23,11 +23,11 @@ struct ptd_lines_sink {
 };
 
 struct ptd_lines_found {
-    bool on;             /* the process noted lines */
-    char problem[256];   /* why it did not, or not all of them; "" = all is well */
-    bool ended;          /* it came to its end */
-    bool torn;           /* something unreadable follows what was read */
-    size_t contexts;     /* records of contexts, "" and repetitions among them */
+    bool on;           /* the process noted lines */
+    char problem[256]; /* why it did not, or not all of them; "" = all is well */
+    bool ended;        /* it came to its end */
+    bool torn;         /* something unreadable follows what was read */
+    size_t contexts;   /* records of contexts, "" and repetitions among them */
 };
 
 int ptd_lines_read(const char *path, const struct ptd_lines_sink *sink,

@@ -14,6 +14,7 @@
 #include "contract/journal.h"
 #include "journal/lines.h"
 #include "lines/datafile.h"
+#include "lines/unexecuted.h"
 
 /* What a name finally stands for: a link keeps pointing where it does. Owned. */
 static char *target_of(const char *path)
@@ -116,8 +117,8 @@ static int put_in_place(const char *temporary, const char *target, struct ptd_er
     return 0;
 }
 
-int ptd_coverage_write(const char *session_dir, const char *path, const char *made_by,
-                       struct ptd_coverage_result *result, struct ptd_err *err)
+int ptd_coverage_write(const char *session_dir, const char *root, const char *path,
+                       const char *made_by, struct ptd_coverage_result *result, struct ptd_err *err)
 {
     PTD_CLEANUP_FREE char *target = target_of(path);
     PTD_CLEANUP_FREE char *dir = directory_of(target);
@@ -130,6 +131,8 @@ int ptd_coverage_write(const char *session_dir, const char *path, const char *ma
         return -1;
     }
     int failed = add_journals(file, session_dir, result, err);
+    if (!failed)
+        failed = ptd_unexecuted_find(root, ptd_datafile_touch, file, err);
     failed = ptd_datafile_close(file, !failed, err) < 0 || failed;
     if (!failed && result->written)
         failed = put_in_place(temporary, target, err) < 0;

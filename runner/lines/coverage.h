@@ -23,9 +23,11 @@ struct ptd_coverage_result {
     size_t torn;       /* journals with something unreadable in them */
 };
 
-/* Puts the lines of all journals of a session together. The file appears, or is replaced, whole or
- * not at all. `made_by` goes into it, where coverage.py has its version. */
-int ptd_coverage_write(const char *session_dir, const char *path, const char *made_by,
-                       struct ptd_coverage_result *result, struct ptd_err *err);
+/* Puts the lines of all journals of a session together, and names the Python files below `root`
+ * that were not executed, as coverage.py does for its `source`. The file appears, or is replaced,
+ * whole or not at all. `made_by` goes into it, where coverage.py has its version. */
+int ptd_coverage_write(const char *session_dir, const char *root, const char *path,
+                       const char *made_by, struct ptd_coverage_result *result,
+                       struct ptd_err *err);
 
 #endif

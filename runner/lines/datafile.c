@@ -93,9 +93,9 @@ static void make_text(const char *text, struct ptd_buf *out, bool *clean)
 bool ptd_datafile_is(const char *path)
 {
     sqlite3 *db = NULL;
-    bool is = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
-              sqlite3_exec(db, "SELECT version FROM coverage_schema", NULL, NULL, NULL) ==
-                  SQLITE_OK;
+    bool is =
+        sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
+        sqlite3_exec(db, "SELECT version FROM coverage_schema", NULL, NULL, NULL) == SQLITE_OK;
     sqlite3_close(db);
     return is;
 }
@@ -185,18 +185,27 @@ static int unite(struct ptd_datafile *file, int64_t id, const unsigned char *bit
     return step(file, CHANGE_BITS, err) < 0 ? -1 : 0;
 }
 
+/* 0: its name is not UTF-8. */
+static int64_t file_id(struct ptd_datafile *file, const char *path, struct ptd_err *err)
+{
+    PTD_CLEANUP_BUF struct ptd_buf text = PTD_BUF_INIT;
+    bool clean;
+    make_text(path, &text, &clean);
+    return clean ? id_of(file, ADD_FILE, FIND_FILE, &text, err) : 0;
+}
+
+int ptd_datafile_touch(void *arg, const char *path, struct ptd_err *err)
+{
+    return file_id(arg, path, err) < 0 ? -1 : 0;
+}
+
 int ptd_datafile_lines(void *arg, const char *path, const unsigned char *bits, size_t len,
                        struct ptd_err *err)
 {
     struct ptd_datafile *file = arg;
-    PTD_CLEANUP_BUF struct ptd_buf text = PTD_BUF_INIT;
-    bool clean;
-    make_text(path, &text, &clean);
-    if (!clean)
-        return 0;
-    int64_t id = id_of(file, ADD_FILE, FIND_FILE, &text, err);
-    if (id < 0)
-        return -1;
+    int64_t id = file_id(file, path, err);
+    if (id <= 0)
+        return id < 0 ? -1 : 0;
     bind_bits(file, ADD_BITS, id, bits, len);
     if (step(file, ADD_BITS, err) < 0)
         return -1;

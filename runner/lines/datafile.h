@@ -21,6 +21,8 @@ int ptd_datafile_context(void *arg, const char *name, struct ptd_err *err);
  * coverage.py cannot read them. */
 int ptd_datafile_lines(void *arg, const char *path, const unsigned char *bits, size_t len,
                        struct ptd_err *err);
+/* Names a file of which no line need have been executed. */
+int ptd_datafile_touch(void *arg, const char *path, struct ptd_err *err);
 /* `keep`: everything is to be written, else it need not be. Releases it in any case. */
 int ptd_datafile_close(struct ptd_datafile *file, bool keep, struct ptd_err *err);
 
