@@ -54,7 +54,6 @@ static inline bool is_settled(void *frame)
 
 static __attribute__((noinline)) PyObject *enter_38(void *frame, int throwing)
 {
-    ptd_lines_frame(PyThreadState_Get());
     enter(frame);
     return ((eval_38)previous)(frame, throwing);
 }
@@ -68,7 +67,6 @@ static PyObject *hook_38(void *frame, int throwing)
 
 static __attribute__((noinline)) PyObject *enter_39(void *thread, void *frame, int throwing)
 {
-    ptd_lines_frame(thread);
     enter(frame);
     return ((eval_39)previous)(thread, frame, throwing);
 }
@@ -118,7 +116,6 @@ static __attribute__((noinline)) PyObject *enter_311(void *thread, void *frame, 
         stack_limit = find_stack_limit();
     if ((char *)__builtin_frame_address(0) <= stack_limit)
         step_aside();
-    ptd_lines_frame(thread);
     enter(frame);
     return ((eval_39)previous)(thread, frame, throwing);
 }
@@ -128,6 +125,25 @@ static PyObject *hook_311(void *thread, void *frame, int throwing)
     if (PTD_LIKELY((char *)__builtin_frame_address(0) > stack_limit && is_settled(frame)))
         return ((eval_39)previous)(thread, frame, throwing);
     return enter_311(thread, frame, throwing);
+}
+
+/* While lines are noted, each thread must have the trace function before its code runs. */
+static PyObject *lines_hook_38(void *frame, int throwing)
+{
+    ptd_lines_frame(PyThreadState_Get());
+    return hook_38(frame, throwing);
+}
+
+static PyObject *lines_hook_39(void *thread, void *frame, int throwing)
+{
+    ptd_lines_frame(thread);
+    return hook_39(thread, frame, throwing);
+}
+
+static PyObject *lines_hook_311(void *thread, void *frame, int throwing)
+{
+    ptd_lines_frame(thread);
+    return hook_311(thread, frame, throwing);
 }
 
 /* ---- start ---- */
@@ -223,9 +239,12 @@ static int start(char *why, size_t size)
 
 static void *final_hook(void)
 {
+    bool lines = ptd_lines_word != 0;
     if (slot_38)
-        return (void *)hook_38;
-    return ptd_py.version >= 0x030b ? (void *)hook_311 : (void *)hook_39;
+        return lines ? (void *)lines_hook_38 : (void *)hook_38;
+    if (ptd_py.version >= 0x030b)
+        return lines ? (void *)lines_hook_311 : (void *)hook_311;
+    return lines ? (void *)lines_hook_39 : (void *)hook_39;
 }
 
 /* Somebody else's evaluator in our place, or none of ours for a while: entries were missed. */

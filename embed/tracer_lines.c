@@ -171,8 +171,10 @@ int ptd_lines_start(const char *dir, char *why, size_t size)
         return 0;
     snprintf(root, sizeof root, "%s", dir);
     mechanism = wanted;
-    if (wanted->start(why, size) == 0)
+    if (wanted->start(why, size) == 0) {
+        ptd_tracer_arrive(); /* the evaluation hook has something to do now */
         return 0;
+    }
     mechanism = NULL;
     PyErr_Clear();
     return -1;

@@ -453,11 +453,17 @@ def test_after():
 def test_threads_of_all_kinds(anywhere):
     anywhere.write("lib.py", "def step(x):\n    y = x\n    return y\n")
     anywhere.write(
+        "pick.py",
+        "def pick(x):\n    if x is None:\n        return 1\n    x.append(1)\n    return 2\n",
+    )
+    anywhere.write(
         "test_lib.py",
         b"""\
 import _thread
 import threading
+import time
 import lib
+import pick
 
 
 def test_thread():
@@ -476,12 +482,21 @@ def test_raw():
 
     _thread.start_new_thread(run, ())
     lock.acquire()
+
+
+def test_known_code():
+    got = []
+    pick.pick(None)
+    _thread.start_new_thread(pick.pick, (got,))
+    while not got:
+        time.sleep(0.01)
 """,
     )
     anywhere.record("--line-coverage", FILE)
     data = Data(anywhere)
     for name in ("test_thread", "test_raw"):
         assert data.files["lib.py"]["test_lib.py::%s|run" % name] == {2, 3}
+    assert data.files["pick.py"]["test_lib.py::test_known_code|run"] >= {2, 3, 4}
 
 
 @pytest.mark.skipif(not has_module("xdist"), reason="no pytest-xdist")
