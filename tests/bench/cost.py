@@ -130,7 +130,7 @@ def main():
         for _, clean in projects.prepare(options.cache, options.projects, [python]):
             peers = None
             if not options.no_peers:
-                found = list(projects.prepare(options.cache, clean.name, [python], peers=True))
+                found = list(projects.prepare(options.cache, clean.name, [python], more="peers"))
                 peers = found[0][1] if found else None
             results[clean.label] = measure(options, clean, peers)
             print("%s: measured" % clean.label, file=sys.stderr, flush=True)

@@ -256,9 +256,11 @@ def make_environment(folder, executable, requirements):
 
 
 class Project:
-    """One project on one interpreter: an unpacked tree, an environment, and working copies."""
+    """One project on one interpreter: an unpacked tree, an environment, and working copies.
+    `more` names a list of the registry: what else is in the environment.
+    """
 
-    def __init__(self, cache, name, python, peers=False):
+    def __init__(self, cache, name, python, more=None):
         registry = load_registry()
         if name not in registry["projects"]:
             raise Unavailable("no project %s in the registry" % name)
@@ -272,9 +274,9 @@ class Project:
         self.entry = entry
         self.args = list(entry["args"])
         requirements = registry["tools"] + entry["requirements"] + release.get("requirements", [])
-        if peers:
-            requirements = requirements + registry["peers"]
-        suffix = "-peers" if peers else ""
+        if more:
+            requirements = requirements + registry[more]
+        suffix = "-" + more if more else ""
         folder = os.path.join(self.cache, "envs", self.label + suffix)
         self.python = make_environment(folder, python.executable, requirements)
         self.pytest = os.path.join(folder, "bin", "pytest")
@@ -314,12 +316,12 @@ class Project:
         return env
 
 
-def prepare(cache, projects, pythons, peers=False):
+def prepare(cache, projects, pythons, more=None):
     """Yields (Python, Project); what cannot be had is said and left out."""
     for python in pythons:
         for name in projects.split(","):
             try:
-                yield python, Project(cache, name, python, peers)
+                yield python, Project(cache, name, python, more)
             except Unavailable as problem:
                 print("%s on %s: left out: %s" % (name, python.version, problem), file=sys.stderr)
 
