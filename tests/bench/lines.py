@@ -3,10 +3,10 @@
 
 One round runs plain pytest, pyt-diff without and with --line-coverage (everything runs, records are
 there), `coverage run`, and pytest-cov with a context per test, in turn; ratios of user CPU to plain
-pytest are taken within the round, and the median over the rounds is reported. Lines that only one of them found, and lines with
-another set of contexts, are counted; exit status 1 says that there are some of the former. Contexts
-differ where the timing of threads does, and where pytest-cov measures programs that tests start
-(its versions before 7, so Python 3.8 and 3.9).
+pytest are taken within the round, and the median over the rounds is reported. Lines that only one
+of them found, and lines with another set of contexts, are counted; exit status 1 says that there
+are some of the former. Contexts differ where the timing of threads does, and where pytest-cov
+measures programs that tests start (its versions before 7, so Python 3.8 and 3.9).
 """
 
 import argparse
