@@ -60,7 +60,7 @@ static bool below_root(const char *path)
 
 static struct line_file *wanted_file(const struct ptd_code *code)
 {
-    if (!grow(&files, &file_count, (size_t)code->file + 1, sizeof *files))
+    if (!grow(&files, &file_count, (size_t)code->file + 1, sizeof *files) || !files)
         return NULL;
     struct line_file *file = &files[code->file];
     if (file->state == UNKNOWN)
