@@ -30,6 +30,8 @@ static PyObject *settrace;   /* sys.settrace; owned */
 
 /* The function of this thread that was there before ours. */
 static __thread tracefunc next __attribute__((tls_model("initial-exec")));
+/* Ours is being put in: audit hooks, which may be Python functions, are told of it. */
+static __thread bool taking __attribute__((tls_model("initial-exec")));
 
 /* A new reference. */
 static PyObject *code_of(PyObject *frame)
@@ -57,11 +59,15 @@ static int on_trace(PyObject *self, PyObject *frame, int what, PyObject *arg)
 void ptd_lines_take_thread(void **thread)
 {
     PyObject *type, *value, *traceback;
+    if (taking)
+        return;
+    taking = true;
     PyErr_Fetch(&type, &value, &traceback);
     next = (tracefunc)thread[ptd_lines_word];
     set_trace(on_trace, thread[object_word]);
     PyErr_Clear();
     PyErr_Restore(type, value, traceback);
+    taking = false;
 }
 
 /* Without this, lines between the call and the next entry of a function would be missed. */

@@ -499,6 +499,32 @@ def test_known_code():
     assert data.files["pick.py"]["test_lib.py::test_known_code|run"] >= {2, 3, 4}
 
 
+def test_audit_hooks(anywhere):
+    """One in Python is called while ours takes a thread."""
+    anywhere.write(
+        "test_lib.py",
+        b"""\
+import sys
+import threading
+
+
+def step(x):
+    y = x
+    return y
+
+
+def test_audit():
+    sys.addaudithook(lambda event, args: step(event))
+    thread = threading.Thread(target=step, args=(5,))
+    thread.start()
+    thread.join()
+""",
+    )
+    anywhere.record("--line-coverage", FILE)
+    lines = Data(anywhere).files["test_lib.py"]["test_lib.py::test_audit|run"]
+    assert lines >= {6, 7, 11, 12, 13, 14}
+
+
 @pytest.mark.skipif(not has_module("xdist"), reason="no pytest-xdist")
 def test_workers_are_united(project):
     write_everything(project)
