@@ -184,6 +184,7 @@ int ptd_session_ingest(struct ptd_workspace *w, const char *dir,
         .environment = w->environment.name,
         .commit = facts->commit,
         .baseline = facts->baseline,
+        .may_look_again = facts->may_look_again,
         .complete = facts->complete,
         .is_test_file = is_test_file,
         .is_test_file_arg = &in_scope,
@@ -191,8 +192,9 @@ int ptd_session_ingest(struct ptd_workspace *w, const char *dir,
         .ignored_count = facts->ignored_count,
     };
     int failed = ptd_ingest(&request, result, err);
-    if (!failed && result->look_again && facts->may_look_again) {
+    if (!failed && result->look_again && request.may_look_again) {
         /* Once more, with everything in view. */
+        request.may_look_again = false;
         ptd_ingest_result_release(result);
         failed = ptd_workspace_reload(w, err) < 0 || ptd_ingest(&request, result, err) < 0;
     }

@@ -217,7 +217,6 @@ static int mark_baseline(struct run *r, struct ptd_err *err)
         failed = ptd_store_environment(r->w.store, r->w.environment.name, &environment, err) < 0 ||
                  ptd_store_set_baseline(r->w.store, environment, verdict.selection.valid,
                                         verdict.selection.valid_count, err) < 0 ||
-                 ptd_store_collect_garbage(r->w.store, err) < 0 ||
                  ptd_store_commit(r->w.store, err) < 0;
         if (failed)
             ptd_store_rollback(r->w.store);

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "record/deps_paths.h"
+#include "state/codes.h"
 
 void ptd_u32s_add(struct ptd_u32s *list, uint32_t value)
 {
@@ -34,9 +35,9 @@ void ptd_u32s_sort(struct ptd_u32s *list)
     list->count = kept;
 }
 
-void ptd_deps_add(struct ptd_deps *deps, size_t file, uint32_t block)
+void ptd_deps_add(struct ptd_deps *deps, size_t file, uint32_t code)
 {
-    ptd_dep item = (ptd_dep)file << 32 | block;
+    ptd_dep item = (ptd_dep)file << 32 | code;
     if (deps->count && deps->items[deps->count - 1] == item)
         return;
     deps->items = ptd_xgrow(deps->items, &deps->cap, deps->count + 1, sizeof(ptd_dep));
@@ -108,16 +109,6 @@ static int resolve_file(struct ptd_dep_context *c, size_t i, struct ptd_err *err
     return 0;
 }
 
-/* Most files of a journal were imported, and nothing in them was entered by a test that ran. */
-static const struct ptd_blocks *blocks_of(struct ptd_dep_context *c, uint32_t file)
-{
-    struct ptd_dep_file *f = &c->files[file];
-    if (!f->blocks_sought && f->version > 0 && c->state->files[f->at].kind == PTD_FILE_SOURCE)
-        f->blocks = ptd_state_blocks(c->state, f->version);
-    f->blocks_sought = true;
-    return f->blocks;
-}
-
 void ptd_dep_set_version(struct ptd_dep_context *c, size_t at, ptd_id version)
 {
     size_t old = c->version_count;
@@ -140,7 +131,7 @@ int ptd_dep_context_init(struct ptd_dep_context *c, struct ptd_state *state,
                                   .session_start_ns = session_start_ns,
                                   .written = written};
     c->files = ptd_xcalloc(journal->file_count, sizeof(*c->files));
-    c->code_blocks = ptd_xcalloc(journal->code_count, sizeof(*c->code_blocks));
+    c->code_numbers = ptd_xcalloc(journal->code_count, sizeof(*c->code_numbers));
     c->scope_sets = ptd_xcalloc(journal->scope_count, sizeof(*c->scope_sets));
     c->older_scope = ptd_xcalloc(journal->scope_count, sizeof(*c->older_scope));
     for (size_t i = 0; i < journal->file_count; i++)
@@ -166,30 +157,38 @@ void ptd_dep_context_release(struct ptd_dep_context *c)
     free(c->files);
     free(c->paths);
     free(c->scope_sets);
-    free(c->code_blocks);
-    free(c->module_prints);
+    free(c->code_numbers);
     free(c->older_scope);
     free(c->versions);
     ptd_map_release(&c->closures);
+    ptd_map_release(&c->prints);
 }
 
-static void add_code(struct ptd_dep_context *c, uint32_t code, struct ptd_deps *out)
+static int number_of(struct ptd_dep_context *c, const struct ptd_journal_code *code, uint32_t *out,
+                     struct ptd_err *err)
+{
+    const struct ptd_dep_file *f = &c->files[code->file];
+    if (f->version > 0 && c->state->files[f->at].kind == PTD_FILE_SOURCE)
+        return ptd_codes_number(c->state, f->version, code->line, code->name, out, err);
+    *out = PTD_DEP_WHOLE;
+    return 0;
+}
+
+static int add_code(struct ptd_dep_context *c, uint32_t code, struct ptd_deps *out,
+                    struct ptd_err *err)
 {
     const struct ptd_journal_code *k = &c->journal->codes[code];
     const struct ptd_dep_file *f = &c->files[k->file];
+    uint32_t number = c->code_numbers[code] - 1;
     if (f->at == SIZE_MAX)
-        return;
-    /* The module level is block 0 without a look: most files are imported only and need no parsing.
-     */
-    if (!c->code_blocks[code] && f->version > 0 && strcmp(k->name, "<module>") == 0)
-        c->code_blocks[code] = 1;
-    if (!c->code_blocks[code]) {
-        const struct ptd_blocks *blocks = blocks_of(c, k->file);
-        c->code_blocks[code] =
-            blocks ? (uint32_t)ptd_blocks_locate(blocks, k->line, k->name) + 1 : PTD_DEP_WHOLE;
+        return 0;
+    if (c->code_numbers[code] == 0) {
+        if (number_of(c, k, &number, err) < 0)
+            return -1;
+        c->code_numbers[code] = number + 1; /* none for the whole: that is not looked up */
     }
-    bool whole = c->code_blocks[code] == PTD_DEP_WHOLE;
-    ptd_deps_add(out, f->at, whole ? PTD_DEP_WHOLE : c->code_blocks[code] - 1);
+    ptd_deps_add(out, f->at, number);
+    return 0;
 }
 
 static int add_provider(struct ptd_dep_context *c, const char *name, size_t len,
@@ -225,9 +224,11 @@ int ptd_dep_scope_items(struct ptd_dep_context *c, uint32_t scope, struct ptd_de
 {
     const struct ptd_journal_scope *s = &c->journal->scopes[scope];
     for (size_t i = 0; i < s->codes.count; i++)
-        add_code(c, s->codes.items[i], out);
+        if (add_code(c, s->codes.items[i], out, err) < 0)
+            return -1;
     for (size_t i = 0; i < s->pairs.count; i += 2)
-        add_code(c, s->pairs.items[i], out);
+        if (add_code(c, s->pairs.items[i], out, err) < 0)
+            return -1;
     for (size_t i = 0; i < s->names.count; i++)
         if (add_name(c, c->journal->names[s->names.items[i]], out, err) < 0)
             return -1;
@@ -301,47 +302,36 @@ int ptd_dep_closure_items(struct ptd_dep_context *c, const struct ptd_u32s *file
     return result;
 }
 
-/* Most fingerprints are of modules that were imported only: the same for every test. */
-static void keep_module_print(struct ptd_dep_context *c, size_t at, ptd_id fingerprint)
+static ptd_id version_for(const struct ptd_dep_context *c, size_t at)
 {
-    if (at >= c->module_print_count) {
-        size_t count = c->state->count + 64;
-        c->module_prints = ptd_xrealloc(c->module_prints, count * sizeof(*c->module_prints));
-        memset(c->module_prints + c->module_print_count, 0,
-               (count - c->module_print_count) * sizeof(*c->module_prints));
-        c->module_print_count = count;
-    }
-    c->module_prints[at] = fingerprint;
+    ptd_id version =
+        at < c->version_count && c->versions[at] ? c->versions[at] : c->state->files[at].version;
+    /* 0: it was there for the test and is gone now. */
+    return version > 0 ? version : PTD_VERSION_UNKNOWN;
 }
 
-/* One fingerprint: the blocks items[from..to) of one file. */
+/* One fingerprint: the code objects of one file. Tests share most of them. */
 static int store_fingerprint(struct ptd_dep_context *c, const ptd_dep *items, size_t count,
                              ptd_id *out, struct ptd_err *err)
 {
-    PTD_CLEANUP_BUF struct ptd_buf blocks = PTD_BUF_INIT;
     size_t at = (size_t)(items[0] >> 32);
-    uint32_t last = 0;
-    for (size_t i = 0; i < count; i++) {
-        uint32_t block = (uint32_t)items[i];
-        ptd_buf_add_varint(&blocks, block - last);
-        last = block;
-    }
-    bool module = count == 1 && last == 0;
-    if (module && at < c->module_print_count && c->module_prints[at]) {
-        *out = c->module_prints[at];
+    size_t len = count * sizeof(*items);
+    size_t known = ptd_map_find(&c->prints, items, len);
+    if (known != PTD_MAP_NONE) {
+        *out = (ptd_id)c->prints.entries[known].value;
         return 0;
     }
-    const struct ptd_state_file *f = &c->state->files[at];
-    ptd_id version = at < c->version_count && c->versions[at] ? c->versions[at] : f->version;
-    if (version < 0)
-        version = PTD_VERSION_UNKNOWN;
-    if (version == 0)
-        version = PTD_VERSION_UNKNOWN; /* it was there for the test and is gone now */
-    if (ptd_store_fingerprint(c->state->store, f->id, version, blocks.data, blocks.len, out, err) <
-        0)
+    PTD_CLEANUP_BUF struct ptd_buf codes = PTD_BUF_INIT;
+    uint32_t last = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t code = (uint32_t)items[i];
+        ptd_buf_add_varint(&codes, code - last);
+        last = code;
+    }
+    if (ptd_store_fingerprint(c->state->store, c->state->files[at].id, version_for(c, at),
+                              codes.data, codes.len, out, err) < 0)
         return -1;
-    if (module)
-        keep_module_print(c, at, *out);
+    ptd_map_put(&c->prints, items, len, (uint64_t)*out, NULL);
     return 0;
 }
 

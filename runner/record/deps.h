@@ -12,24 +12,22 @@
 #include "journal/journal.h"
 #include "state/state.h"
 
-/* Position of a file in the state << 32 | block index. */
+/* Position of a file in the state << 32 | number of a code object (state/codes.h). */
 typedef uint64_t ptd_dep;
-/* Instead of a block: the whole content of the file. */
+/* Instead of a code object: the whole content of the file. */
 #define PTD_DEP_WHOLE 0xffffffffu
 
 struct ptd_deps {
     ptd_dep *items; /* owned */
     size_t count, cap;
 };
-void ptd_deps_add(struct ptd_deps *deps, size_t file, uint32_t block);
+void ptd_deps_add(struct ptd_deps *deps, size_t file, uint32_t code);
 void ptd_deps_release(struct ptd_deps *deps);
 
 /* What the journal's file turned out to be. */
 struct ptd_dep_file {
     size_t at;      /* position in the state, SIZE_MAX: ephemeral, no dependency */
     ptd_id version; /* what the process saw; PTD_VERSION_UNKNOWN when that cannot be told */
-    const struct ptd_blocks *blocks; /* of that version, or NULL; read when first needed */
-    bool blocks_sought;
     uint32_t scope; /* its last MODULE scope or PTD_J_NO_SCOPE; `older_scope` has the one before */
 };
 
@@ -48,11 +46,9 @@ struct ptd_dep_context {
     struct ptd_dep_path *paths;    /* one per path of the journal */
     ptd_id *scope_sets;            /* dependency set of each scope's own part, 0 = not made yet */
     uint32_t *older_scope;         /* per scope: another MODULE scope of the same file */
-    uint32_t *code_blocks;         /* block of each code object + 1, 0 = not looked up yet */
-    struct ptd_map closures;       /* sorted start files → dependency set * 4 + flags */
-    ptd_id *module_prints; /* per position in the state: fingerprint of the module level alone, 0 =
-                              not made yet */
-    size_t module_print_count;
+    uint32_t *code_numbers;  /* of each code object of the journal + 1, 0 = not looked up yet */
+    struct ptd_map closures; /* sorted start files → dependency set * 4 + flags */
+    struct ptd_map prints;   /* items of one file → fingerprint */
     ptd_id *
         versions; /* per position in the state: version seen by this process; 0 = the current one */
     size_t version_count, version_cap;

@@ -10,6 +10,7 @@
 #include "contract/plan.h"
 #include "record/deps.h"
 #include "record/deps_paths.h"
+#include "state/codes.h"
 
 /* Sessions between two looks for what no record needs any more. */
 #define GARBAGE_EVERY 32
@@ -244,7 +245,6 @@ static int put_record(struct process *p, ptd_id node, ptd_id file, uint32_t outc
     add_ids(sets, &p->session);
     add_ids(sets, &p->in->controller);
     if (flags & PTD_SCOPE_OPAQUE) {
-        p->in->opaque = true;
         if (!p->in->request->state->all_files)
             flags |= PTD_SCOPE_INCOMPLETE; /* there may be more files than we know of */
         else if (!p->everything && ptd_dep_everything_set(&p->deps, &p->everything, err) < 0)
@@ -272,14 +272,6 @@ static int put_record(struct process *p, ptd_id node, ptd_id file, uint32_t outc
     return ptd_store_record(p->in->store, p->in->environment, &record, err);
 }
 
-/* New files that end like this may hold tests as well. */
-static void note_ending(struct ingest *in, const char *path)
-{
-    const char *dot = strrchr(ptd_path_basename(path), '.');
-    if (dot && strcmp(dot, ".py") != 0 && !strchr(dot, '\n'))
-        ptd_map_puts(&in->endings, dot, 0);
-}
-
 static int ingest_collect(struct process *p, const struct ptd_journal_collect *c,
                           struct ptd_err *err)
 {
@@ -291,7 +283,6 @@ static int ingest_collect(struct process *p, const struct ptd_journal_collect *c
     ptd_map_put(&in->collected, path, strlen(path), 1, &added);
     if (!added)
         return 0;
-    note_ending(in, path);
     struct id_list sets = {0};
     struct ptd_u32s scopes = {0};
     PTD_CLEANUP_BUF struct ptd_buf tests = PTD_BUF_INIT;
@@ -632,6 +623,26 @@ static int ingest_all(struct ingest *in, const struct journals *journals, struct
     return 0;
 }
 
+/* New files that end like this may hold tests as well. */
+static void note_ending(struct ingest *in, const char *path)
+{
+    const char *dot = strrchr(ptd_path_basename(path), '.');
+    if (dot && strcmp(dot, ".py") != 0 && !strchr(dot, '\n'))
+        ptd_map_puts(&in->endings, dot, 0);
+}
+
+/* What decides how widely the tree has to be looked at. */
+static void survey(struct ingest *in, const struct ptd_journal *j)
+{
+    for (size_t i = 0; i < j->scope_count; i++)
+        in->opaque = in->opaque || j->scopes[i].flags & PTD_SCOPE_OPAQUE;
+    for (size_t i = 0; i < j->test_count; i++)
+        in->opaque = in->opaque || j->tests[i].flags & PTD_SCOPE_OPAQUE;
+    for (size_t i = 0; i < j->collect_count; i++)
+        if (!(j->collects[i].flags & PTD_COLLECT_PARTIAL))
+            note_ending(in, j->collects[i].path);
+}
+
 /* Adds what this session showed to what is known of the project's habits. */
 static int save_habits(struct ingest *in, struct ptd_err *err)
 {
@@ -676,8 +687,15 @@ static uint64_t start_of(const char *session_dir)
 /* One transaction's work. */
 static int ingest_journals(struct ingest *in, const struct journals *journals, struct ptd_err *err)
 {
-    if (ingest_all(in, journals, err) < 0 || save_habits(in, err) < 0 ||
-        ptd_store_prune(in->store, in->environment, err) < 0)
+    for (size_t i = 0; i < journals->count; i++)
+        if (usable(in, &journals->items[i]))
+            survey(in, &journals->items[i]);
+    if (save_habits(in, err) < 0)
+        return -1;
+    if (in->result->look_again && in->request->may_look_again)
+        return 0;
+    if (ingest_all(in, journals, err) < 0 || ptd_codes_save(in->request->state, err) < 0 ||
+        ptd_store_prune(in->store, in->environment, in->run, err) < 0)
         return -1;
     return in->run % GARBAGE_EVERY == 0 ? ptd_store_collect_garbage(in->store, err) : 0;
 }

@@ -23,6 +23,8 @@ struct ptd_ingest_request {
     const char *environment; /* name of the environment that the session ran in */
     const char *commit;      /* git commit or NULL */
     bool baseline;
+    /* The caller can look at the tree again and ingest once more (see `look_again` below). */
+    bool may_look_again;
     /* No path, node id, -k or the like: what looks like a test file and was not collected is known
      * not to be one. */
     bool complete;
@@ -42,8 +44,8 @@ struct ptd_ingest_result {
     size_t unfinished; /* tests that the process died in */
     bool doctests;
     /* The tree was looked at too narrowly for what the session did: other files than Python were
-     * collected, or programs were started, for the first time. Look at it again and ingest again.
-     */
+     * collected, or programs were started, for the first time. With `may_look_again` nothing was
+     * recorded yet. */
     bool look_again;
     char *tracer_problem; /* owned: why nothing could be traced, or NULL */
     char *root_problem;   /* owned: pytest saw another rootdir, nothing was recorded, or NULL */

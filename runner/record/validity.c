@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "record/deps.h"
+#include "state/codes.h"
 
 /* In `by_fingerprint`: of a file that came to be known after the state was looked at. */
 #define FOREIGN UINT32_MAX
@@ -14,6 +15,7 @@ struct pair {
     struct ptd_validity *out;
     struct ptd_state *state;
     const struct ptd_state_file *file; /* NULL: not known to the state */
+    ptd_id version;                    /* the recorded one */
     const struct ptd_blocks *old;
     unsigned char *changed; /* per block of `old`; NULL: nothing can be told, all of it changed */
     const char *everything; /* what to say then */
@@ -67,12 +69,14 @@ static int visit_fingerprint(const struct ptd_fingerprint *fp, void *arg)
         add_broken(pair, fp->id, pair->everything);
         return 0;
     }
-    struct ptd_reader r = ptd_reader_init(fp->blocks, fp->blocks_len);
-    uint32_t block = 0;
+    struct ptd_reader r = ptd_reader_init(fp->codes, fp->codes_len);
+    uint32_t code = 0;
     const char *module_level = NULL;
     while (r.pos < r.end) {
-        block += (uint32_t)ptd_reader_varint(&r);
-        if (r.bad || block == PTD_DEP_WHOLE || block >= pair->old->count) {
+        code += (uint32_t)ptd_reader_varint(&r);
+        bool whole = r.bad || code == PTD_DEP_WHOLE;
+        uint32_t block = whole ? UINT32_MAX : ptd_codes_block(pair->state, pair->version, code);
+        if (block >= pair->old->count) {
             add_broken(pair, fp->id, "content");
             return 0;
         }
@@ -114,7 +118,7 @@ static int compare_pair(struct ptd_state *state, struct ptd_validity *out, ptd_i
                         ptd_id version, struct ptd_err *err)
 {
     const struct ptd_state_file *file = ptd_state_by_id(state, file_id);
-    struct pair pair = {.out = out, .state = state, .file = file};
+    struct pair pair = {.out = out, .state = state, .file = file, .version = version};
     if (file)
         pair.everything = describe_whole(state, file, version);
     if (file && file->kind == PTD_FILE_SOURCE && version > 0 && file->version != 0) {

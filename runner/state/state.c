@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "state/codes.h"
 #include "state/layout.h"
 #include "state/probe.h"
 
@@ -383,6 +384,7 @@ void ptd_state_release(struct ptd_state *state)
         free(state->blocks[i]);
     }
     free(state->blocks);
+    ptd_codes_release(state);
     free(state->files);
     free(state->by_id);
     free(state->root);

@@ -79,6 +79,9 @@ struct ptd_state {
     struct ptd_blocks **blocks; /* cache of parsed versions; owned */
     size_t block_count, block_cap;
     struct ptd_map block_index;
+    struct ptd_codes **codes; /* lists that were asked for (state/codes.h); owned */
+    size_t code_count, code_cap;
+    struct ptd_map code_index;
 };
 
 /* Looks at the tree and brings the store's idea of each known file up to date (in a transaction of

@@ -244,6 +244,8 @@ int ptd_store_open(const char *dir, bool read_only, struct ptd_store **out, char
 {
     *out = NULL;
     *note = NULL;
+    /* Nobody asks how much memory it has; refused, without harm, once the library is in use. */
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     PTD_CLEANUP_FREE char *path = ptd_path_join(dir, "pyt-diff.db");
     if (read_only && access(path, F_OK) < 0)
         return ptd_err_sys(err, PTD_E_STORE, "cannot open %s", path);

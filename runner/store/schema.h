@@ -16,7 +16,8 @@
     "  id INTEGER PRIMARY KEY AUTOINCREMENT,"                                                      \
     "  hash BLOB NOT NULL UNIQUE,"                                                                 \
     "  blocks BLOB,"                                                                               \
-    "  source BLOB);"                                                                              \
+    "  source BLOB,"                                                                               \
+    "  codes BLOB);"                                                                               \
     "CREATE TABLE file ("                                                                          \
     "  id INTEGER PRIMARY KEY,"                                                                    \
     "  kind INTEGER NOT NULL,"                                                                     \
@@ -32,8 +33,8 @@
     "  id INTEGER PRIMARY KEY,"                                                                    \
     "  file_id INTEGER NOT NULL REFERENCES file(id),"                                              \
     "  version_id INTEGER REFERENCES version(id),"                                                 \
-    "  blocks BLOB NOT NULL,"                                                                      \
-    "  UNIQUE (version_id, file_id, blocks));"                                                     \
+    "  codes BLOB NOT NULL,"                                                                       \
+    "  UNIQUE (version_id, file_id, codes));"                                                      \
     "CREATE TABLE used_version ("                                                                  \
     "  file_id INTEGER NOT NULL REFERENCES file(id),"                                              \
     "  version_id INTEGER NOT NULL,"                                                               \

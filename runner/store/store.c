@@ -33,13 +33,15 @@ static const char *const statement_text[PTD_SQL_COUNT] = {
     [SQL_SOURCE_SET] = "UPDATE version SET source = ?2 WHERE id = ?1",
     [SQL_SOURCE_GET] = "SELECT source FROM version WHERE id = ?1",
     [SQL_BLOCKS_GET] = "SELECT blocks FROM version WHERE id = ?1",
-    [SQL_FINGERPRINT_ADD] = "INSERT INTO fingerprint (file_id, version_id, blocks)"
+    [SQL_CODES_SET] = "UPDATE version SET codes = ?2 WHERE id = ?1",
+    [SQL_CODES_GET] = "SELECT codes FROM version WHERE id = ?1",
+    [SQL_FINGERPRINT_ADD] = "INSERT INTO fingerprint (file_id, version_id, codes)"
                             " VALUES (?1, ?2, ?3)",
     [SQL_FINGERPRINT_GET] = "SELECT id FROM fingerprint"
-                            " WHERE file_id = ?1 AND version_id IS ?2 AND blocks = ?3",
+                            " WHERE file_id = ?1 AND version_id IS ?2 AND codes = ?3",
     [SQL_USED_ADD] = "INSERT OR IGNORE INTO used_version VALUES (?1, ?2)",
     [SQL_USED_EACH] = "SELECT file_id, version_id FROM used_version",
-    [SQL_FINGERPRINT_EACH] = "SELECT id, file_id, version_id, blocks FROM fingerprint"
+    [SQL_FINGERPRINT_EACH] = "SELECT id, file_id, version_id, codes FROM fingerprint"
                              " WHERE file_id = ?1 AND version_id IS ?2",
     [SQL_DEPSET_ADD] = "INSERT INTO depset (hash, fingerprints) VALUES (?1, ?2)",
     [SQL_DEPSET_GET] = "SELECT id FROM depset WHERE hash = ?1",
@@ -56,7 +58,8 @@ static const char *const statement_text[PTD_SQL_COUNT] = {
     [SQL_RECORD_PRUNE] = "DELETE FROM record WHERE baseline = 0 AND id IN (SELECT id FROM"
                          " (SELECT id, row_number() OVER (PARTITION BY node_id"
                          " ORDER BY run_id DESC, id DESC) AS place FROM record"
-                         " WHERE environment_id = ?1) WHERE place > ?2)",
+                         " WHERE environment_id = ?1 AND node_id IN"
+                         " (SELECT node_id FROM record WHERE run_id = ?3)) WHERE place > ?2)",
     [SQL_RECORD_EACH] = "SELECT id, node_id, outcome, duration_us, run_id, baseline, depsets, tests"
                         " FROM record WHERE environment_id = ?1"
                         " ORDER BY node_id, run_id DESC, id DESC",
@@ -346,6 +349,19 @@ int ptd_store_get_source(struct ptd_store *store, ptd_id version, struct ptd_buf
     return get_blob(store, SQL_SOURCE_GET, version, out, found, err);
 }
 
+int ptd_store_set_codes(struct ptd_store *store, ptd_id version, const void *data, size_t len,
+                        struct ptd_err *err)
+{
+    return set_blob(store, SQL_CODES_SET, version, data, len, err);
+}
+
+int ptd_store_get_codes(struct ptd_store *store, ptd_id version, struct ptd_buf *out,
+                        struct ptd_err *err)
+{
+    bool found;
+    return get_blob(store, SQL_CODES_GET, version, out, &found, err);
+}
+
 bool ptd_store_is_writing(const struct ptd_store *store)
 {
     return sqlite3_txn_state(store->db, "main") == SQLITE_TXN_WRITE;
@@ -359,7 +375,7 @@ static void bind_version(sqlite3_stmt *stmt, int at, ptd_id version)
         sqlite3_bind_int64(stmt, at, version);
 }
 
-int ptd_store_fingerprint(struct ptd_store *store, ptd_id file, ptd_id version, const void *blocks,
+int ptd_store_fingerprint(struct ptd_store *store, ptd_id file, ptd_id version, const void *codes,
                           size_t len, ptd_id *out, struct ptd_err *err)
 {
     sqlite3_stmt *get = ptd_store_prepare(store, SQL_FINGERPRINT_GET, err);
@@ -369,13 +385,13 @@ int ptd_store_fingerprint(struct ptd_store *store, ptd_id file, ptd_id version, 
         return -1;
     sqlite3_bind_int64(get, 1, file);
     bind_version(get, 2, version);
-    sqlite3_bind_blob64(get, 3, len ? blocks : "", len, SQLITE_STATIC);
+    sqlite3_bind_blob64(get, 3, len ? codes : "", len, SQLITE_STATIC);
     int found = look_up(store, get, out, err);
     if (found)
         return found < 0 ? -1 : 0;
     sqlite3_bind_int64(add, 1, file);
     bind_version(add, 2, version);
-    sqlite3_bind_blob64(add, 3, len ? blocks : "", len, SQLITE_STATIC);
+    sqlite3_bind_blob64(add, 3, len ? codes : "", len, SQLITE_STATIC);
     if (run(store, add, err, "cannot write") < 0)
         return -1;
     *out = sqlite3_last_insert_rowid(store->db);
@@ -459,13 +475,16 @@ int ptd_store_record(struct ptd_store *store, ptd_id environment, const struct p
     return run(store, put, err, "cannot write");
 }
 
-int ptd_store_prune(struct ptd_store *store, ptd_id environment, struct ptd_err *err)
+int ptd_store_prune(struct ptd_store *store, ptd_id environment, ptd_id run_id, struct ptd_err *err)
 {
+    if (run_id <= PTD_RECORDS_KEPT) /* one record per run at most */
+        return 0;
     sqlite3_stmt *prune = ptd_store_prepare(store, SQL_RECORD_PRUNE, err);
     if (!prune)
         return -1;
     sqlite3_bind_int64(prune, 1, environment);
     sqlite3_bind_int(prune, 2, PTD_RECORDS_KEPT);
+    sqlite3_bind_int64(prune, 3, run_id);
     return run(store, prune, err, "cannot write");
 }
 
@@ -572,8 +591,8 @@ int ptd_store_each_fingerprint(struct ptd_store *store, ptd_id file, ptd_id vers
             .id = sqlite3_column_int64(stmt, 0),
             .file = sqlite3_column_int64(stmt, 1),
             .version = version,
-            .blocks = sqlite3_column_blob(stmt, 3),
-            .blocks_len = (size_t)sqlite3_column_bytes(stmt, 3),
+            .codes = sqlite3_column_blob(stmt, 3),
+            .codes_len = (size_t)sqlite3_column_bytes(stmt, 3),
         };
         stopped = visit(&fp, arg);
     }

@@ -53,9 +53,10 @@ struct ptd_store_files {
 struct ptd_fingerprint {
     ptd_id id;
     ptd_id file;
-    ptd_id version;     /* PTD_VERSION_UNKNOWN: content never seen, so it can never be valid */
-    const void *blocks; /* delta-coded varints of block indices; borrowed until the next call */
-    size_t blocks_len;
+    ptd_id version;    /* PTD_VERSION_UNKNOWN: content never seen, so it can never be valid */
+    const void *codes; /* delta-coded varints of numbers in the version's list of code objects;
+                          borrowed until the next call */
+    size_t codes_len;
 };
 #define PTD_VERSION_UNKNOWN ((ptd_id)-1)
 
@@ -129,11 +130,17 @@ int ptd_store_set_source(struct ptd_store *store, ptd_id version, const void *da
                          struct ptd_err *err);
 int ptd_store_get_source(struct ptd_store *store, ptd_id version, struct ptd_buf *out, bool *found,
                          struct ptd_err *err);
+/* The list of the content's code objects (state/codes.h); nothing is added to `out` when there is
+ * none. */
+int ptd_store_set_codes(struct ptd_store *store, ptd_id version, const void *data, size_t len,
+                        struct ptd_err *err);
+int ptd_store_get_codes(struct ptd_store *store, ptd_id version, struct ptd_buf *out,
+                        struct ptd_err *err);
 /* A transaction of this connection is under way that has written or may write without waiting. */
 bool ptd_store_is_writing(const struct ptd_store *store);
 
 /* Rows that exist once per content: found or made. */
-int ptd_store_fingerprint(struct ptd_store *store, ptd_id file, ptd_id version, const void *blocks,
+int ptd_store_fingerprint(struct ptd_store *store, ptd_id file, ptd_id version, const void *codes,
                           size_t len, ptd_id *out, struct ptd_err *err);
 int ptd_store_depset(struct ptd_store *store, const void *fingerprints, size_t len, ptd_id *out,
                      struct ptd_err *err);
@@ -146,8 +153,10 @@ int ptd_store_run_start(struct ptd_store *store, bool baseline, const char *comm
 /* Adds a record, or renews the one with the same dependencies. */
 int ptd_store_record(struct ptd_store *store, ptd_id environment, const struct ptd_record *record,
                      struct ptd_err *err);
-/* Keeps the newest PTD_RECORDS_KEPT of each node, and those of the baseline. */
-int ptd_store_prune(struct ptd_store *store, ptd_id environment, struct ptd_err *err);
+/* Of each node that the run recorded, keeps the newest PTD_RECORDS_KEPT and those of the baseline.
+ */
+int ptd_store_prune(struct ptd_store *store, ptd_id environment, ptd_id run_id,
+                    struct ptd_err *err);
 /* Makes exactly these records (of one environment) the baseline. */
 int ptd_store_set_baseline(struct ptd_store *store, ptd_id environment, const ptd_id *records,
                            size_t count, struct ptd_err *err);

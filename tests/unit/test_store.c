@@ -355,13 +355,14 @@ static void old_records_are_dropped(void **state)
     record(p, env, t, run_row(p), 1, 0);
     must(ptd_store_each_record(p->store, env, see_record, &seen, &err), &err);
     must(ptd_store_set_baseline(p->store, env, seen.ids, 1, &err), &err);
+    ptd_id run = 0;
     for (int i = 2; i <= PTD_RECORDS_KEPT + 3; i++)
-        record(p, env, t, run_row(p), i, 0);
-    must(ptd_store_prune(p->store, env, &err), &err);
+        record(p, env, t, run = run_row(p), i, 0);
+    must(ptd_store_prune(p->store, env, run, &err), &err);
     expect_records(p, env, "1:11=0 1:10=0 1:9=0 1:8=0 1:7=0 1:6=0 1:5=0 1:4=0 1:1b=0 ");
     must(ptd_store_set_baseline(p->store, env, NULL, 0, &err), &err);
-    record(p, env, t, run_row(p), 12, 0);
-    must(ptd_store_prune(p->store, env, &err), &err);
+    record(p, env, t, run = run_row(p), 12, 0);
+    must(ptd_store_prune(p->store, env, run, &err), &err);
     expect_records(p, env, "1:12=0 1:11=0 1:10=0 1:9=0 1:8=0 1:7=0 1:6=0 1:5=0 ");
 }
 
