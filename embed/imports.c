@@ -10,8 +10,6 @@
 #include "scope_files.h"
 #include "scope_ids.h"
 
-#define SESSION 0u
-
 static PyObject *original_import, *original_gcd_import, *original_find, *original_exec; /* owned */
 static PyObject *key_file, *key_name, *key_package, *key_spec; /* owned strings */
 static PyObject *modules;                                      /* borrowed: sys.modules */
@@ -19,8 +17,11 @@ static PyObject *modules;                                      /* borrowed: sys.
 enum importer {
     IMPORTER_PROJECT, /* the current scope is charged */
     IMPORTER_PYTEST,  /* the current scope is charged, but not with what pytest itself needs */
+    IMPORTER_LIBRARY, /* the standard library: with what is installed, on behalf of its caller */
     IMPORTER_FOREIGN, /* imports once for everybody: the session is charged as well */
 };
+
+__thread uint32_t ptd_loading = PTD_NOT_LOADING;
 
 /* An import statement that was noted. Strings and tuples of strings are held: no object of the
  * user's. */
@@ -67,23 +68,32 @@ static PyObject *global_item(PyObject *globals, PyObject *key)
     return value;
 }
 
+/* Parts of pytest that import what a test names. */
+static bool is_on_behalf(const char *name)
+{
+    return !strcmp(name, "_pytest.outcomes") || !strcmp(name, "_pytest.monkeypatch");
+}
+
 static enum importer importer_kind(PyObject *globals)
 {
     const char *name = ptd_pyapi_utf8(global_item(globals, key_name), NULL);
     PyObject *file = global_item(globals, key_file);
+    if (name && is_on_behalf(name))
+        return IMPORTER_PROJECT;
     if (name && (is_pytest(name) || is_machinery(name)))
         return IMPORTER_PYTEST;
     /* Code without a file is run by somebody who is charged. */
     if (!file || !PyUnicode_Check(file) || ptd_ids_watched(file) != PTD_UNWATCHED)
         return IMPORTER_PROJECT;
-    return IMPORTER_FOREIGN;
+    return ptd_ids_is_library(file) ? IMPORTER_LIBRARY : IMPORTER_FOREIGN;
 }
 
 /* ---- what is imported ---- */
 
 struct note {
     enum importer importer;
-    bool watched; /* a file of the project was among it, or something was missing */
+    bool watched;     /* a file of the project was among it, or something was missing */
+    const char *from; /* __name__ of the importer, or NULL */
 };
 
 /* The file of a module without running code of its own (a lazy module would load itself). */
@@ -121,8 +131,8 @@ static void note_file(struct note *note, uint32_t file)
         return;
     note->watched = true;
     ptd_scope_import(file);
-    if (note->importer == IMPORTER_FOREIGN)
-        ptd_scope_import_in(SESSION, file);
+    if (note->importer == IMPORTER_FOREIGN || note->importer == IMPORTER_LIBRARY)
+        ptd_scope_import_in(PTD_SESSION, file);
 }
 
 static PyObject *loaded(const char *name, size_t len)
@@ -132,6 +142,90 @@ static PyObject *loaded(const char *name, size_t len)
     Py_XDECREF(key);
     PyErr_Clear();
     return module;
+}
+
+/* Whether a module that is loaded belongs to the standard library. */
+static bool is_library_module(PyObject *module)
+{
+    if (!PyModule_Check(module))
+        return false;
+    PyObject *dict = PyModule_GetDict(module);
+    PyObject *file = global_item(dict, key_file);
+    if (file)
+        return ptd_ids_is_library(file);
+    PyObject *spec = global_item(dict, key_spec);
+    PyObject *origin = spec && spec != Py_None ? PyObject_GetAttrString(spec, "origin") : NULL;
+    const char *text = ptd_pyapi_utf8(origin, NULL);
+    bool result = text && (!strcmp(text, "built-in") || !strcmp(text, "frozen"));
+    Py_XDECREF(origin);
+    PyErr_Clear();
+    return result;
+}
+
+static bool is_library_name(const char *name, size_t len)
+{
+    PyObject *module = loaded(name, len);
+    Py_XINCREF(module);
+    bool result = module && is_library_module(module);
+    Py_XDECREF(module);
+    return result;
+}
+
+static size_t top_length(const char *name, size_t len)
+{
+    const char *dot = memchr(name, '.', len);
+    return dot ? (size_t)(dot - name) : len;
+}
+
+void ptd_imports_edge(const char *from, size_t from_len, const char *to, size_t to_len)
+{
+    char edge[1024];
+    if (!from_len || !to_len || from_len + to_len + 1 > sizeof edge)
+        return;
+    memcpy(edge, from, from_len);
+    edge[from_len] = '>';
+    memcpy(edge + from_len + 1, to, to_len);
+    ptd_scope_name_in(PTD_INSTALLED, ptd_ids_name(edge, from_len + 1 + to_len));
+}
+
+/* An installed package asked for a module; what it needs of itself or of the standard library is no
+ * news. */
+static void note_edge(const char *from, const char *name, size_t len)
+{
+    size_t from_len = from ? top_length(from, strlen(from)) : 0, top = top_length(name, len);
+    if (from_len == top && !memcmp(from, name, top))
+        return;
+    if (!is_library_name(name, top))
+        ptd_imports_edge(from, from_len, name, top);
+}
+
+/* Who is charged with having asked for a name. */
+static void charge_name(struct note *note, const char *name, size_t len)
+{
+    uint32_t id = ptd_ids_name(name, len);
+    switch (note->importer) {
+    case IMPORTER_PROJECT:
+        ptd_scope_name(id);
+        return;
+    case IMPORTER_PYTEST:
+        /* It asks on behalf of a test for what is the project's or missing; what it needs itself it
+         * imports for everybody. */
+        if (note->watched)
+            ptd_scope_name(id);
+        else
+            ptd_scope_name_in(PTD_SESSION, id);
+        return;
+    case IMPORTER_LIBRARY:
+        if (loaded(name, top_length(name, len)) && !is_library_name(name, top_length(name, len))) {
+            note->watched = true;
+            ptd_scope_name(id);
+        }
+        break;
+    case IMPORTER_FOREIGN:
+        note_edge(note->from, name, len);
+        break;
+    }
+    ptd_scope_name_in(PTD_INSTALLED, id);
 }
 
 /* A dotted name: the name itself, and the module of each prefix that is loaded. */
@@ -153,13 +247,7 @@ static void note_name(struct note *note, const char *name, size_t len)
         note_file(note, module_file(module));
         Py_DECREF(module);
     }
-    /* pytest asks on behalf of a test for what is the project's or missing (importorskip); what it
-     * needs itself it imports for everybody. */
-    uint32_t id = ptd_ids_name(name, len);
-    if (note->importer == IMPORTER_PROJECT || (note->importer == IMPORTER_PYTEST && note->watched))
-        ptd_scope_name(id);
-    else
-        ptd_scope_name_in(SESSION, id);
+    charge_name(note, name, len);
     note->watched = note->watched || was_watched;
 }
 
@@ -306,7 +394,8 @@ static void after_import(PyObject *name, PyObject *globals, PyObject *fromlist, 
         PyErr_Restore(type, value, traceback);
         return;
     }
-    struct note note = {importer_kind(globals), type != NULL};
+    struct note note = {importer_kind(globals), type != NULL,
+                        ptd_pyapi_utf8(global_item(globals, key_name), NULL)};
     note_import(&note, name, globals, fromlist, level);
     if (is_cacheable(name, fromlist, origin) && (level == 0 || origin))
         remember(entry, name, fromlist, origin, level,
@@ -382,7 +471,8 @@ static void after_gcd_import(PyObject *name, PyObject *package, long level)
     const char *text = ptd_pyapi_utf8(name, &len);
     const char *package_text = level > 0 ? ptd_pyapi_utf8(package, &package_len) : "";
     PyObject *globals = calling_globals();
-    struct note note = {importer_kind(globals), false};
+    struct note note = {importer_kind(globals), false,
+                        ptd_pyapi_utf8(global_item(globals, key_name), NULL)};
     if (text && package_text) {
         len = absolute_name(package_text, package_len, text, len, level, full, sizeof full);
         note_name(&note, full, len);
@@ -425,9 +515,22 @@ static PyObject *find_and_load(PyObject *self, PyObject *const *args, Py_ssize_t
                                PyObject *kwnames)
 {
     (void)self;
+    uint32_t outer = ptd_loading;
+    size_t len = 0;
+    const char *name = nargs >= 1 && ptd_scope_recording() ? ptd_pyapi_utf8(args[0], &len) : NULL;
+    if (name)
+        ptd_loading = ptd_ids_name(name, top_length(name, len));
     ptd_files_quiet++;
     PyObject *result = ptd_pyapi_call(original_find, args, nargs, kwnames);
     ptd_files_quiet--;
+    ptd_loading = outer;
+    /* Extension modules import without anybody being asked. */
+    if (name && outer != PTD_NOT_LOADING && ptd_scope_recording()) {
+        PyObject *type, *value, *traceback;
+        PyErr_Fetch(&type, &value, &traceback);
+        note_edge(ptd_ids_name_of(outer), name, len);
+        PyErr_Restore(type, value, traceback);
+    }
     return result;
 }
 
@@ -473,9 +576,12 @@ static PyObject *exec(PyObject *self, PyObject *const *args, Py_ssize_t nargs, P
         label = ptd_pyapi_utf8(global_item(args[1], key_name), NULL);
     uint32_t scope = ptd_scope_module(file, label ? label : "");
     ptd_scope_import(file);
+    uint32_t loading = ptd_loading;
+    ptd_loading = PTD_NOT_LOADING;
     ptd_scope_push(scope, args[0]);
     PyObject *result = run(args, nargs, kwnames);
     ptd_scope_pop(scope);
+    ptd_loading = loading;
     return result;
 }
 

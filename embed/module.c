@@ -15,6 +15,7 @@
 #include "pyapi.h"
 #include "scope.h"
 #include "scope_children.h"
+#include "scope_environ.h"
 #include "scope_files.h"
 #include "scope_ids.h"
 #include "tracer.h"
@@ -155,6 +156,14 @@ static PyObject *py_use_file(PyObject *self, PyObject *const *args, Py_ssize_t n
     NEED(1);
     if (ptd_scope_recording())
         ptd_scope_import(file_of(args[0]));
+    return none();
+}
+
+/* distribution(name or None): metadata of one installed distribution is read, or of all. */
+static PyObject *py_distribution(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    NEED(1);
+    ptd_environ_distribution(args[0]);
     return none();
 }
 
@@ -447,7 +456,8 @@ static int start_recording(const char *dir)
     }
     ptd_scope_start();
     if (ptd_tracer_start(no_tracer) < 0 || ptd_imports_wrap(no_tracer, sizeof no_tracer) < 0 ||
-        ptd_children_wrap(no_tracer, sizeof no_tracer) < 0) {
+        ptd_children_wrap(no_tracer, sizeof no_tracer) < 0 ||
+        ptd_environ_wrap(no_tracer, sizeof no_tracer) < 0) {
         ptd_scope_forget();
         return -1;
     }
@@ -478,7 +488,8 @@ static PyMethodDef functions[] = {
     FAST(fixture_new), FAST(collect_new), FAST(push),        FAST(pop),
     FAST(use),         FAST(opaque),      FAST(test_begin),  FAST(test_end),
     FAST(collected),   FAST(flush),       FAST(deltas),      FAST(end),
-    FAST(lines),       FAST(context),     FAST(lines_state), {NULL, NULL, 0, NULL},
+    FAST(lines),       FAST(context),     FAST(lines_state), FAST(distribution),
+    {NULL, NULL, 0, NULL},
 };
 
 static struct PyModuleDef inner_def = {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "journal_write.h"
+#include "scope_environ.h"
 #include "scope_files.h"
 #include "scope_ids.h"
 #include "tracer.h"
@@ -345,6 +346,8 @@ static void take_accesses(void)
 static void before_switch(void)
 {
     take_accesses();
+    if (ptd_environ_pending)
+        ptd_environ_settle();
     if (!ptd_tracer_leave() || !is_alone())
         ptd_scope_disturbed();
 }
@@ -503,6 +506,7 @@ void ptd_scope_start(void)
     recording = true;
     main_thread = ptd_scope_thread();
     uint32_t session = ptd_scope_new(PTD_SCOPE_SESSION, PTD_J_NO_FILE, "session");
+    ptd_scope_new(PTD_SCOPE_SESSION, PTD_J_NO_FILE, PTD_SCOPE_LABEL_INSTALLED);
     if (session == PTD_J_NO_SCOPE || !grow(&stack, &depth_cap, 1, sizeof *stack)) {
         recording = false;
         return;
@@ -526,6 +530,11 @@ static void add_in(uint32_t scope, enum set_kind kind, uint32_t id)
 {
     if (recording && scope < scope_count && scopes[scope])
         add_to(scopes[scope], kind, id);
+}
+
+bool ptd_scope_is_session(void)
+{
+    return !recording || stack[depth - 1].scope->kind == PTD_SCOPE_SESSION;
 }
 
 void ptd_scope_use(uint32_t used)

@@ -50,8 +50,10 @@ static inline void ptd_code_enter(struct ptd_code *code)
         ptd_scope_enter(code);
 }
 
-/* Starts recording: opens the session's scope, which has id 0. */
+/* Starts recording: opens the session's scope, and the one of what installed packages import. */
 void ptd_scope_start(void);
+#define PTD_SESSION   0u
+#define PTD_INSTALLED 1u
 bool ptd_scope_recording(void);
 /* Stops for good, in a forked child. */
 void ptd_scope_forget(void);
@@ -67,6 +69,9 @@ void ptd_scope_push(uint32_t scope, PyObject *body);
 void ptd_scope_pop(uint32_t scope);
 /* The innermost test or collection, or the session. */
 uint32_t ptd_scope_base(void);
+
+/* Nobody but the session is charged at the moment. */
+bool ptd_scope_is_session(void);
 
 void ptd_scope_use(uint32_t used); /* current -> used */
 void ptd_scope_use_in(uint32_t scope, uint32_t used);

@@ -328,3 +328,8 @@ uint32_t ptd_ids_name(const char *name, size_t len)
     }
     return id;
 }
+
+const char *ptd_ids_name_of(uint32_t id)
+{
+    return id < names.count ? names.entries[id].key : "";
+}

@@ -37,5 +37,7 @@ const char *ptd_ids_path(uint32_t file);
 /* Code with the same file, line and name is the same. */
 uint32_t ptd_ids_code(uint32_t file, uint32_t line, const char *name, size_t len);
 uint32_t ptd_ids_name(const char *name, size_t len);
+/* Owned by the table. */
+const char *ptd_ids_name_of(uint32_t id);
 
 #endif

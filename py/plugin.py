@@ -73,6 +73,7 @@ def _load_plan():
     if _s.plan.get("record"):
         _c.root(_s.plan.get("rootdir") or "")
         _c.start(os.path.abspath(session))
+        _watch_metadata()
         if _s.plan.get("rootdir"):
             _c.leave_out(os.path.dirname(os.path.dirname(os.path.abspath(session))))
             _c.leave_out(sys.prefix)
@@ -80,6 +81,20 @@ def _load_plan():
             _c.lines(_s.plan["rootdir"])
         # What a forked child does is not seen.
         os.register_at_fork(after_in_parent=_c.opaque)
+
+
+def _watch_metadata():
+    """Note whose metadata is asked for; every way to it leads through one method."""
+    from importlib import metadata
+
+    find = metadata.MetadataPathFinder.find_distributions
+
+    def find_distributions(*args, **kwargs):
+        context = args[0] if args else kwargs.get("context")
+        _c.distribution(getattr(context, "name", None))
+        return find(*args, **kwargs)
+
+    metadata.MetadataPathFinder.find_distributions = staticmethod(find_distributions)
 
 
 # ---- scopes of tests ----
@@ -496,6 +511,9 @@ def pytest_addoption(parser):
     """The engine reads these keys; pytest must not take them for mistakes."""
     for name in ("diff_batch_size", "diff_cache_size"):
         parser.addini(name, "read by pyt-diff, without effect", default=None)
+    parser.addini("diff_dependencies", "what depends on files that no tracer sees", "linelist")
+    for name in ("diff_env", "diff_ignore_env"):
+        parser.addini(name, "environment variables that always or never count", "args")
 
 
 @_hook(tryfirst=True)

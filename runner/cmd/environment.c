@@ -1,6 +1,5 @@
 #include "cmd/environment.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,66 +48,6 @@ static void look_at_interpreter(const struct ptd_interpreter *interpreter, struc
             *p = ' ';
 }
 
-struct name_list {
-    char **items;
-    size_t count, cap;
-};
-
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Names of what is installed in one folder; with .pth files, which can lengthen sys.path. */
-static void list_installed(const char *folder, struct name_list *packages, struct name_list *paths)
-{
-    DIR *dir = opendir(folder);
-    if (!dir)
-        return;
-    for (struct dirent *e; (e = readdir(dir));) {
-        const char *name = e->d_name;
-        struct name_list *list = ptd_path_ends_with(name, ".pth") ? paths : packages;
-        if (!ptd_path_ends_with(name, ".dist-info") && !ptd_path_ends_with(name, ".egg-info") &&
-            !ptd_path_ends_with(name, ".egg-link") && !ptd_path_ends_with(name, ".pth"))
-            continue;
-        if (name[0] == '~') /* what pip leaves of an interrupted installation */
-            continue;
-        list->items = ptd_xgrow(list->items, &list->cap, list->count + 1, sizeof(char *));
-        list->items[list->count++] = ptd_xstrdup(name);
-    }
-    closedir(dir);
-}
-
-static struct ptd_hash128 hash_names(struct name_list *list)
-{
-    PTD_CLEANUP_BUF struct ptd_buf all = PTD_BUF_INIT;
-    if (list->count)
-        qsort(list->items, list->count, sizeof(char *), compare_names);
-    for (size_t i = 0; i < list->count; i++) {
-        ptd_buf_add(&all, list->items[i], strlen(list->items[i]) + 1);
-        free(list->items[i]);
-    }
-    free(list->items);
-    return ptd_hash128(all.data ? all.data : "", all.len);
-}
-
-/* `folders`: one per line. */
-static void look_at_folders(const char *folders, struct ptd_hash128 *packages,
-                            struct ptd_hash128 *paths)
-{
-    struct name_list package_names = {0}, path_names = {0};
-    for (const char *p = folders; *p;) {
-        size_t n = strcspn(p, "\n");
-        PTD_CLEANUP_FREE char *folder = ptd_xstrndup(p, n);
-        if (n)
-            list_installed(folder, &package_names, &path_names);
-        p += n;
-        p += *p == '\n';
-    }
-    *packages = hash_names(&package_names);
-    *paths = hash_names(&path_names);
-}
-
 static int read_answer(int fd, struct ptd_buf *out)
 {
     for (;;) {
@@ -151,7 +90,7 @@ static int ask(const struct ptd_interpreter *interpreter, struct ptd_buf *answer
     return 0;
 }
 
-/* The cached answer: look "\n" hash of .pth names "\n" name "\n" folders. */
+/* The cached answer: look "\n" hash of what .pth files look like "\n" name "\n" folders. */
 static int split_cache(char *cached, char *parts[4])
 {
     for (int i = 0; i < 3; i++) {
@@ -169,14 +108,15 @@ static int split_cache(char *cached, char *parts[4])
 static bool use_cache(char *cached, const char *look, struct ptd_environment *out)
 {
     char *parts[4];
-    struct ptd_hash128 paths;
     char text[33];
     if (!cached || split_cache(cached, parts) < 0 || strcmp(parts[0], look) != 0)
         return false;
-    look_at_folders(parts[3], &out->packages, &paths);
-    ptd_hash128_text(&paths, text);
-    if (strcmp(text, parts[1]) != 0)
+    ptd_packages_look(&out->packages, parts[3]);
+    ptd_hash128_text(&out->packages.paths, text);
+    if (strcmp(text, parts[1]) != 0) {
+        ptd_packages_release(&out->packages);
         return false;
+    }
     out->name = ptd_xstrdup(parts[2]);
     return true;
 }
@@ -200,10 +140,9 @@ int ptd_environment_find(struct ptd_store *store, bool writable,
     if (!folders)
         PTD_BUG("an answer without a line was believed");
     *folders++ = '\0';
-    struct ptd_hash128 paths;
     char text[33];
-    look_at_folders(folders, &out->packages, &paths);
-    ptd_hash128_text(&paths, text);
+    ptd_packages_look(&out->packages, folders);
+    ptd_hash128_text(&out->packages.paths, text);
     out->name = ptd_xstrdup(answer.data);
     if (!store || !writable)
         return 0;
@@ -215,5 +154,6 @@ int ptd_environment_find(struct ptd_store *store, bool writable,
 void ptd_environment_release(struct ptd_environment *environment)
 {
     free(environment->name);
+    ptd_packages_release(&environment->packages);
     *environment = (struct ptd_environment){0};
 }

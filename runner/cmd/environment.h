@@ -7,13 +7,13 @@
 #define PTD_CMD_ENVIRONMENT_H
 
 #include "base/err.h"
-#include "base/hash.h"
 #include "session/interpreter.h"
+#include "state/packages.h"
 #include "store/store.h"
 
 struct ptd_environment {
-    char *name;                  /* owned: "cpython 3.11.7 linux x86_64" */
-    struct ptd_hash128 packages; /* names and versions of the distributions on sys.path */
+    char *name;                   /* owned: "cpython 3.11.7 linux x86_64" */
+    struct ptd_packages packages; /* the distributions on its sys.path */
 };
 
 /* `store` may be NULL: then the interpreter is asked each time. */

@@ -44,21 +44,43 @@ static int unhex(const char *text, struct ptd_hash128 *hash)
     return 0;
 }
 
+/* Of what a later start cannot look up any more: packages, variables for every test, rules. */
+static struct ptd_hash128 hash_facts(const struct ptd_workspace *w)
+{
+    struct ptd_variables variables = ptd_workspace_variables(w);
+    struct ptd_rules rules = ptd_workspace_rules(w);
+    struct ptd_hash128 always = ptd_variables_hash(&variables, PTD_VARIABLES_ALWAYS);
+    PTD_CLEANUP_BUF struct ptd_buf all = PTD_BUF_INIT;
+    ptd_buf_add(&all, &w->environment.packages.look, sizeof(struct ptd_hash128));
+    ptd_buf_add(&all, &always, sizeof(always));
+    /* What their right sides matched is not kept: with rules, nothing is taken for known. */
+    ptd_buf_addf(&all, "%zu %ld", rules.count, rules.count ? (long)getpid() : 0L);
+    return ptd_hash128(all.data, all.len);
+}
+
+static struct ptd_hash128 hash_variables(const struct ptd_workspace *w)
+{
+    struct ptd_variables variables = ptd_workspace_variables(w);
+    return ptd_variables_hash(&variables, PTD_VARIABLES_ALL);
+}
+
 static int write_facts(const struct ptd_workspace *w, const char *dir,
                        const struct ptd_session_facts *facts, struct ptd_err *err)
 {
     PTD_CLEANUP_FREE char *path = ptd_path_join(dir, "session.txt");
-    char config[33], options[33], packages[33];
+    char config[33], options[33], known[33], variables[33];
     const char *args = w->options->outcome_args ? w->options->outcome_args : "";
     struct ptd_hash128 options_hash = ptd_hash128(args, strlen(args));
     ptd_hash128_text(&w->project.config_hash, config);
     ptd_hash128_text(&options_hash, options);
-    ptd_hash128_text(&w->environment.packages, packages);
+    struct ptd_hash128 facts_hash = hash_facts(w), variables_hash = hash_variables(w);
+    ptd_hash128_text(&facts_hash, known);
+    ptd_hash128_text(&variables_hash, variables);
     FILE *f = fopen(path, "we");
     if (!f)
         return ptd_err_sys(err, PTD_E_IO, "cannot write %s", path);
-    fprintf(f, "%s\n%s\n%s\n%s\n%d\n%d\n%s\n", w->environment.name, config, options, packages,
-            facts->baseline, facts->complete, facts->commit ? facts->commit : "");
+    fprintf(f, "%s\n%s\n%s\n%s\n%s\n%d\n%d\n%s\n", w->environment.name, config, options, known,
+            variables, facts->baseline, facts->complete, facts->commit ? facts->commit : "");
     if (fclose(f) != 0)
         return ptd_err_sys(err, PTD_E_IO, "cannot write %s", path);
     return 0;
@@ -212,11 +234,11 @@ static int read_facts(const char *dir, struct ptd_workspace *like, struct ptd_st
 {
     PTD_CLEANUP_FREE char *path = ptd_path_join(dir, "session.txt");
     PTD_CLEANUP_BUF struct ptd_buf text = PTD_BUF_INIT;
-    char *lines[7];
+    char *lines[8];
     if (ptd_buf_read_file(&text, path, MAX_FACTS, NULL) < 0 || !text.data)
         return -1;
     char *p = text.data;
-    for (int i = 0; i < 7; i++) {
+    for (int i = 0; i < 8; i++) {
         char *end = strchr(p, '\n');
         if (!end)
             return -1;
@@ -224,15 +246,22 @@ static int read_facts(const char *dir, struct ptd_workspace *like, struct ptd_st
         lines[i] = p;
         p = end + 1;
     }
-    if (strlen(lines[1]) != 32 || strlen(lines[2]) != 32 || strlen(lines[3]) != 32 ||
-        unhex(lines[1], &inputs->config) < 0 || unhex(lines[2], &inputs->options) < 0 ||
-        unhex(lines[3], &inputs->packages) < 0)
+    char known[33], variables[33];
+    struct ptd_hash128 facts_hash = hash_facts(like), variables_hash = hash_variables(like);
+    ptd_hash128_text(&facts_hash, known);
+    ptd_hash128_text(&variables_hash, variables);
+    if (strlen(lines[1]) != 32 || strlen(lines[2]) != 32 ||
+        unhex(lines[1], &inputs->config) < 0 || unhex(lines[2], &inputs->options) < 0)
         return -1;
+    inputs->facts_unknown = strcmp(lines[3], known) != 0;
+    inputs->variables_unknown = strcmp(lines[4], variables) != 0;
+    inputs->variables = ptd_workspace_variables(like);
+    inputs->rules = ptd_workspace_rules(like);
     free(like->environment.name);
     like->environment.name = ptd_xstrdup(lines[0]);
     facts->baseline = false; /* a baseline that was not finished is none */
     facts->complete = false;
-    facts->commit = lines[6][0] ? ptd_xstrdup(lines[6]) : NULL;
+    facts->commit = lines[7][0] ? ptd_xstrdup(lines[7]) : NULL;
     return 0;
 }
 
@@ -242,7 +271,8 @@ static int ingest_one(struct ptd_workspace *w, const char *dir, struct ptd_err *
     struct ptd_workspace other = *w;
     struct ptd_session_facts facts = {0};
     struct ptd_ingest_result result = {0};
-    struct ptd_state_inputs inputs = {.root = w->project.rootdir};
+    struct ptd_state_inputs inputs = {.root = w->project.rootdir,
+                                      .packages = &w->environment.packages};
     other.environment.name = ptd_xstrdup(w->environment.name);
     int failed = -1;
     if (read_facts(dir, &other, &inputs, &facts) < 0) {

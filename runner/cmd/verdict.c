@@ -143,6 +143,33 @@ void ptd_verdict_release(struct ptd_verdict *v)
     *v = (struct ptd_verdict){0};
 }
 
+static const char *describe_packages(struct ptd_verdict *v, const char *path)
+{
+    const char *name = strchr(path, ':');
+    if (strcmp(path, PTD_PACKAGES_PLUGINS) == 0)
+        return "pytest, a plugin of it, or what these require changed";
+    if (strcmp(path, PTD_PACKAGES_SITE) == 0)
+        return "a file that runs when Python starts changed";
+    if (!name)
+        return "installed packages changed";
+    snprintf(v->description, sizeof(v->description),
+             strncmp(path, PTD_PACKAGES_MODULE, strlen(PTD_PACKAGES_MODULE)) == 0
+                 ? "the installed package that provides the module %s changed"
+                 : "the installed package %s changed",
+             name + 1);
+    return v->description;
+}
+
+static const char *describe_variable(struct ptd_verdict *v, const char *path)
+{
+    if (strcmp(path, PTD_VARIABLES_ALL) == 0)
+        return "environment variables changed, and it goes through all of them";
+    if (strcmp(path, PTD_VARIABLES_ALWAYS) == 0)
+        return "environment variables that count for every test changed";
+    snprintf(v->description, sizeof(v->description), "environment variable %s changed", path);
+    return v->description;
+}
+
 const char *ptd_verdict_describe(size_t broken, void *arg)
 {
     struct ptd_verdict *v = arg;
@@ -175,7 +202,15 @@ const char *ptd_verdict_describe(size_t broken, void *arg)
     case PTD_FILE_OPTIONS:
         return "recorded with other command line options";
     case PTD_FILE_PACKAGES:
-        return "installed packages changed";
+        return describe_packages(v, f->path);
+    case PTD_FILE_ENVIRONMENT:
+        return describe_variable(v, f->path);
+    case PTD_FILE_RULE:
+        if (!f->path[0])
+            return "the rules for dependencies changed";
+        snprintf(v->description, sizeof(v->description),
+                 "files that the rule for \"%s\" names changed", f->path);
+        return v->description;
     }
     return "";
 }

@@ -120,6 +120,24 @@ static void make_digest(struct ptd_workspace *w)
     w->digest = ptd_hash128(all.data, all.len);
 }
 
+struct ptd_variables ptd_workspace_variables(const struct ptd_workspace *w)
+{
+    return (struct ptd_variables){.always = (const char *const *)w->project.env,
+                                  .never = (const char *const *)w->project.ignore_env};
+}
+
+struct ptd_rules ptd_workspace_rules(const struct ptd_workspace *w)
+{
+    return (struct ptd_rules){w->project.rules, w->project.rule_count};
+}
+
+static void say_stale(const char *left, const char *pattern)
+{
+    ptd_warn(strcmp(left, pattern) == 0 ? "dependencies \"%s\": no file matches"
+                                        : "dependencies \"%s\": no file matches \"%s\"",
+             left, pattern);
+}
+
 int ptd_workspace_reload(struct ptd_workspace *w, struct ptd_err *err)
 {
     if (w->state_loaded)
@@ -138,7 +156,9 @@ int ptd_workspace_reload(struct ptd_workspace *w, struct ptd_err *err)
         .all_files = w->programs,
         .config = w->project.config_hash,
         .options = ptd_hash128(outcome_args, strlen(outcome_args)),
-        .packages = w->environment.packages,
+        .packages = &w->environment.packages,
+        .variables = ptd_workspace_variables(w),
+        .rules = ptd_workspace_rules(w),
     };
     w->state_loaded = true;
     if (ptd_state_load(&w->state, w->store, w->writable, &inputs, err) < 0)
@@ -148,6 +168,9 @@ int ptd_workspace_reload(struct ptd_workspace *w, struct ptd_err *err)
                  w->state.tree.unreadable == 1 ? "y is" : "ies are",
                  w->state.tree.first_unreadable);
     make_digest(w);
+    if (w->options->verbosity > 0 && !w->stale_said)
+        ptd_rules_stale(&inputs.rules, &w->state.tree, say_stale);
+    w->stale_said = true;
     return 0;
 }
 
@@ -156,6 +179,8 @@ static int open_data(struct ptd_workspace *w, struct ptd_err *err)
     ptd_environment_release(&w->environment);
     if (ptd_environment_find(w->store, w->writable, &w->interpreter, &w->environment, err) < 0)
         return -1;
+    w->environment.packages.store = w->store;
+    w->environment.packages.writable = w->writable;
     if (!w->store)
         return 0;
     if (w->writable && ptd_leftover_ingest(w, err) < 0)

@@ -27,6 +27,7 @@ struct ptd_workspace {
     bool writable;
     struct ptd_state state;
     bool state_loaded;
+    bool stale_said;       /* what of the rules matches nothing */
     bool doctests;         /* every Python file may hold tests */
     bool programs;         /* tests start programs, which may read any file */
     char *endings_text;    /* endings of collected files that are not Python, '\n' between them */
@@ -47,6 +48,10 @@ int ptd_workspace_rebuild(struct ptd_workspace *w, struct ptd_err *err);
  * Owned. */
 char *ptd_workspace_relative(const struct ptd_workspace *w, const char *path);
 bool ptd_workspace_is_test_file(const struct ptd_workspace *w, const char *path);
+
+/* What the configuration says, in the state's terms; borrowed. */
+struct ptd_variables ptd_workspace_variables(const struct ptd_workspace *w);
+struct ptd_rules ptd_workspace_rules(const struct ptd_workspace *w);
 
 /* The selection with everything that its strings live in. */
 struct ptd_verdict {

@@ -228,6 +228,15 @@ int ptd_options_apply_addopts(struct ptd_options *options, const char *addopts, 
     return 0;
 }
 
+char *ptd_options_outcome_of(const char *addopts)
+{
+    struct ptd_options said = {0};
+    struct ptd_pytest_args args = {.out = &said};
+    scan_words(&args, addopts);
+    ptd_options_release(&said);
+    return ptd_buf_steal(&args.outcome);
+}
+
 void ptd_options_release(struct ptd_options *options)
 {
     free(options->pytest_args);

@@ -113,6 +113,8 @@ int ptd_options_parse(int argc, char **argv, struct ptd_options *out, struct ptd
  */
 int ptd_options_apply_addopts(struct ptd_options *options, const char *addopts,
                               struct ptd_err *err);
+/* What of such a text may change an outcome, as `outcome_args` has it; owned. */
+char *ptd_options_outcome_of(const char *addopts);
 void ptd_options_release(struct ptd_options *options);
 
 /* -h: one screen; --help: everything, from the table. */

@@ -12,6 +12,7 @@
 #include "config/nearest.h"
 #include "config/pattern.h"
 #include "config/rootdir.h"
+#include "config/rules.h"
 #include "config/settings.h"
 #include "config/shlex.h"
 
@@ -146,7 +147,8 @@ static bool same_key(const char *key, const char *known)
     return *key == *known;
 }
 
-static const char *const own_keys[] = {"python", "batch-size", "cache-size"};
+static const char *const own_keys[] = {"python", "batch-size",  "cache-size",
+                                       "env",    "ignore-env", "dependencies"};
 #define OWN_KEYS (sizeof(own_keys) / sizeof(own_keys[0]))
 
 static void warn_unknown(struct ptd_project *project, const char *key)
@@ -173,6 +175,13 @@ static int own_setting(struct ptd_project *project, const char *file,
         return number(file, settings, setting->key, &project->batch_size, err);
     if (same_key(setting->key, "cache-size"))
         return number(file, settings, setting->key, &project->cache_size, err);
+    if (same_key(setting->key, "env") || same_key(setting->key, "ignore-env")) {
+        PTD_CLEANUP_FREE char *name = label(file, settings, setting);
+        return ptd_rules_read_names(*setting->key == 'e' ? &project->env : &project->ignore_env,
+                                    setting, name, err);
+    }
+    if (same_key(setting->key, "dependencies"))
+        return 0; /* a table of its own */
     if (!same_key(setting->key, "python")) {
         warn_unknown(project, setting->key);
         return 0;
@@ -194,18 +203,66 @@ static int own_table(struct ptd_project *project, struct ptd_err *err)
     for (size_t i = 0; i < settings.count && status == 0; i++)
         status = own_setting(project, file, &settings, &settings.list[i], err);
     ptd_settings_release(&settings);
+    return status == 0 ? ptd_rules_read_table(project, file, err) : status;
+}
+
+/* The diff_* keys of pytest's section. */
+static int pytest_keys(struct ptd_project *project, const struct ptd_settings *settings,
+                       struct ptd_err *err)
+{
+    static const char *const keys[] = {"diff_dependencies", "diff_env", "diff_ignore_env"};
+    const char *file = project->inifile;
+    int status = number(file, settings, "diff_batch_size", &project->batch_size, err);
+    if (status == 0)
+        status = number(file, settings, "diff_cache_size", &project->cache_size, err);
+    for (int i = 0; i < 3 && status == 0; i++) {
+        const struct ptd_setting *setting = ptd_settings_find(settings, keys[i]);
+        if (!setting)
+            continue;
+        PTD_CLEANUP_FREE char *name = label(file, settings, setting);
+        if (i == 0)
+            status = ptd_rules_read_lines(project, setting, name, err);
+        else
+            status = ptd_rules_read_names(i == 1 ? &project->env : &project->ignore_env, setting,
+                                          name, err);
+    }
     return status;
 }
 
-static struct ptd_hash128 hash_of(const struct ptd_project *project,
+static bool says(const struct ptd_settings *settings, const char *key, const char *word)
+{
+    const struct ptd_setting *setting = ptd_settings_find(settings, key);
+    return setting && strstr(setting->text, word);
+}
+
+/* A marker that is not registered is a warning, which may be an error. */
+static bool markers_matter(const struct ptd_options *options, const struct ptd_settings *settings,
+                           const char *addopts)
+{
+    const char *args = options->outcome_args ? options->outcome_args : "";
+    const char *warnings = getenv("PYTHONWARNINGS");
+    return strstr(args, "--strict") || strstr(addopts, "--strict") || strstr(args, "-W=") ||
+           strstr(addopts, "-W=") || says(settings, "filterwarnings", "error") ||
+           ptd_settings_find(settings, "strict_markers") || ptd_settings_find(settings, "strict") ||
+           (warnings && strstr(warnings, "error"));
+}
+
+static struct ptd_hash128 hash_of(const struct ptd_options *options,
+                                  const struct ptd_project *project,
                                   const struct ptd_settings *settings)
 {
     PTD_CLEANUP_BUF struct ptd_buf text = PTD_BUF_INIT;
+    PTD_CLEANUP_FREE char *said = addopts_of(settings);
+    PTD_CLEANUP_FREE char *addopts = ptd_options_outcome_of(said);
+    const struct ptd_setting *markers = ptd_settings_find(settings, "markers");
     if (project->inifile) {
         PTD_CLEANUP_FREE char *name = ptd_path_relative(project->inifile, project->rootdir);
         ptd_buf_add(&text, name, strlen(name) + 1);
     }
     ptd_buf_add(&text, settings->raw.data, settings->raw.len);
+    ptd_buf_add(&text, addopts, strlen(addopts) + 1);
+    if (markers && markers_matter(options, settings, addopts))
+        ptd_buf_add(&text, markers->text, strlen(markers->text) + 1);
     return ptd_hash128(text.data, text.len);
 }
 
@@ -215,16 +272,13 @@ static int fill(const struct ptd_options *options, int version, struct ptd_rootd
     struct ptd_settings *settings = &found->settings;
     out->rootdir = real(found->rootdir);
     out->inifile = found->inifile ? real_directory(found->inifile) : NULL;
-    out->config_hash = hash_of(out, settings);
+    out->config_hash = hash_of(options, out, settings);
     apply_overrides(options, version, settings);
     out->python_files = words_or(settings, "python_files", "test_*.py *_test.py");
     out->testpaths = words_or(settings, "testpaths", "");
     out->addopts = addopts_of(settings);
     out->cache_dir = data_directory(options, settings, out);
-    if (number(out->inifile, settings, "diff_batch_size", &out->batch_size, err) != 0 ||
-        number(out->inifile, settings, "diff_cache_size", &out->cache_size, err) != 0)
-        return -1;
-    return own_table(out, err);
+    return pytest_keys(out, settings, err) != 0 ? -1 : own_table(out, err);
 }
 
 int ptd_project_find_as(const struct ptd_options *options, int pytest_version,
@@ -262,6 +316,9 @@ void ptd_project_release(struct ptd_project *project)
     free(project->addopts);
     free(project->cache_dir);
     free(project->python);
+    ptd_rules_release(project->rules, project->rule_count);
+    ptd_strings_free(project->env);
+    ptd_strings_free(project->ignore_env);
     ptd_strings_free(project->warnings);
     *project = (struct ptd_project){0};
 }

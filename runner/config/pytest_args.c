@@ -38,13 +38,24 @@ static void saw_outcome(struct ptd_pytest_args *args, const char *name, size_t l
         ptd_buf_adds(&args->outcome, *c == '\n' ? "\\n" : (char[]){*c, '\0'});
 }
 
+/* Plugins that only show, store or stop: without them, outcomes are the same. */
+static bool is_harmless_plugin(const char *name, const char *value)
+{
+    static const char *const values[] = {"no:cacheprovider", "no:stepwise", "no:junitxml",
+                                         "no:pastebin",      "no:sugar",    "no:progress"};
+    for (size_t i = 0; strcmp(name, "-p") == 0 && i < sizeof(values) / sizeof(*values); i++)
+        if (value && strcmp(value, values[i]) == 0)
+            return true;
+    return false;
+}
+
 static void apply(struct ptd_pytest_args *args, const struct ptd_pytest_option *option,
                   const char *value)
 {
     struct ptd_options *out = args->out;
     unsigned flags = option->flags;
     const char *name = option->canonical ? option->canonical : option->name;
-    if (flags & PTD_PO_OUTCOME)
+    if (flags & PTD_PO_OUTCOME && !is_harmless_plugin(name, value))
         saw_outcome(args, name, strlen(name), value);
     out->leaves_files |= (flags & PTD_PO_LEAVES_FILES) != 0;
     out->informational |= (flags & PTD_PO_INFORMS) != 0;

@@ -99,12 +99,12 @@ static const struct ptd_pytest_option options[] = {
     {"--capture",                       NULL, CORE | ONE},
     {"-s",                              NULL, CORE | FLAG},
     {"--basetemp",                      NULL, CORE | ONE},
-    {"--log-cli-level",                 NULL, CORE | ONE},
+    {"--log-cli-level",                 NULL, CORE | ONE | OUT}, /* also what caplog sees */
     {"--log-cli-format",                NULL, CORE | ONE},
     {"--log-cli-date-format",           NULL, CORE | ONE},
     {"--log-file",                      NULL, CORE | ONE},
     {"--log-file-mode",                 NULL, CORE | ONE},
-    {"--log-file-level",                NULL, CORE | ONE},
+    {"--log-file-level",                NULL, CORE | ONE | OUT},
     {"--log-file-format",               NULL, CORE | ONE},
     {"--log-file-date-format",          NULL, CORE | ONE},
     /* debugger */

@@ -14,7 +14,7 @@
 /* Ours: they decide nothing about a test, so they are no part of the hash. */
 static bool is_ours(const char *key)
 {
-    return strcmp(key, "diff_batch_size") == 0 || strcmp(key, "diff_cache_size") == 0;
+    return strncmp(key, "diff_", 5) == 0;
 }
 
 static struct ptd_setting *add(struct ptd_settings *out, const char *key, size_t len,
@@ -27,9 +27,48 @@ static struct ptd_setting *add(struct ptd_settings *out, const char *key, size_t
     return setting;
 }
 
+/* Of pytest's: what is shown, where files go, what is collected by default. Names of markers and
+ * `addopts` are judged by what is in them (project.c). */
+static bool changes_no_outcome(const char *key)
+{
+    static const char *const keys[] = {
+        "addopts",
+        "cache_dir",
+        "console_output_style",
+        "faulthandler_timeout",
+        "junit_duration_report",
+        "junit_family",
+        "junit_log_passing_tests",
+        "junit_logging",
+        "junit_suite_name",
+        "log_cli",
+        "log_cli_date_format",
+        "log_cli_format",
+        "log_file",
+        "log_file_date_format",
+        "log_file_format",
+        "log_file_mode",
+        "markers",
+        "minversion",
+        "required_plugins",
+        "testpaths",
+        "tmp_path_retention_count",
+        "tmp_path_retention_policy",
+        "truncation_limit_chars",
+        "truncation_limit_lines",
+        "verbosity_assertions",
+        "verbosity_subtests",
+        "verbosity_test_cases",
+    };
+    for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+        if (strcmp(key, keys[i]) == 0)
+            return true;
+    return false;
+}
+
 static void add_raw(struct ptd_settings *out, const char *key, const char *text)
 {
-    if (is_ours(key))
+    if (is_ours(key) || changes_no_outcome(key))
         return;
     ptd_buf_add(&out->raw, key, strlen(key) + 1);
     ptd_buf_add(&out->raw, text, strlen(text) + 1);

@@ -21,8 +21,9 @@ struct ptd_settings {
     char *where;              /* owned; "[pytest]", for messages; "" when there is no section */
     struct ptd_setting *list; /* owned */
     size_t count, cap;
-    /* What the hash of the configuration is made of: the section's keys and values, or all of the
-     * file where that cannot be told. */
+    /* What the hash of the configuration is made of: those keys of the section with their values
+     * that can change an outcome, but for `addopts` and `markers`; or all of the file where that
+     * cannot be told. */
     struct ptd_buf raw;
 };
 

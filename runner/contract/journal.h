@@ -49,7 +49,16 @@ enum ptd_journal_type {
     PTD_J_FILE = 2,
     /* u32 id, u32 file id, u32 first line, string co_name */
     PTD_J_CODE = 3,
-    /* u32 id, string: a module name as an import asked for it, absolute ("pkg.sub") */
+    /*
+     * u32 id, string: something that was asked for by its name.
+     *   pkg.sub              a module, as an import asked for it, absolute
+     *   env:HASH:NAME        an environment variable; HASH is that of its value (contract/environ.h)
+     *                        in 16 hexadecimal digits, "-" when there was none
+     *   env:*                every environment variable
+     *   dist:NAME, dist:*    the metadata of one installed distribution, or of all
+     *   top>NAME             an installed package asked: its top-level module, then any of the above
+     *                        (of a module the first component)
+     */
     PTD_J_NAME = 4,
     /* u32 id, u32 kind (enum ptd_scope_kind), u32 file id or PTD_J_NO_FILE, string label */
     PTD_J_SCOPE = 5,
@@ -122,6 +131,10 @@ enum ptd_scope_kind {
     PTD_SCOPE_MODULE = 3,  /* the import of one file */
     PTD_SCOPE_COLLECT = 4, /* the collection of one file */
 };
+
+/* Label of the scope of kind SESSION that has what installed packages asked for: of interest to
+ * those who import these packages. */
+#define PTD_SCOPE_LABEL_INSTALLED "installed"
 
 enum ptd_scope_flag {
     /* Recording was disturbed while the scope was open: tests that use it are not trusted. */

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "record/deps_names.h"
 #include "record/deps_paths.h"
 #include "state/codes.h"
 
@@ -160,6 +161,8 @@ void ptd_dep_context_release(struct ptd_dep_context *c)
     free(c->code_numbers);
     free(c->older_scope);
     free(c->versions);
+    free(c->rule_marks);
+    ptd_dep_names_release(c);
     ptd_map_release(&c->closures);
     ptd_map_release(&c->prints);
 }
@@ -191,34 +194,6 @@ static int add_code(struct ptd_dep_context *c, uint32_t code, struct ptd_deps *o
     return 0;
 }
 
-static int add_provider(struct ptd_dep_context *c, const char *name, size_t len,
-                        struct ptd_deps *out, struct ptd_err *err)
-{
-    PTD_CLEANUP_FREE char *key = ptd_xstrndup(name, len);
-    size_t at;
-    if (ptd_state_add(c->state, PTD_FILE_IMPORT, key, &at, err) < 0)
-        return -1;
-    ptd_deps_add(out, at, 0);
-    return 0;
-}
-
-/* A requested module name is a dependency on who provides it: "a" and "a.b" and "b.c" of "a.b.c".
- */
-static int add_name(struct ptd_dep_context *c, const char *name, struct ptd_deps *out,
-                    struct ptd_err *err)
-{
-    const char *parent = NULL;
-    for (const char *p = name; *p;) {
-        size_t n = strcspn(p, ".");
-        const char *from = parent ? parent : p;
-        if (n && add_provider(c, from, (size_t)(p + n - from), out, err) < 0)
-            return -1;
-        parent = p;
-        p += n + (p[n] == '.');
-    }
-    return 0;
-}
-
 int ptd_dep_scope_items(struct ptd_dep_context *c, uint32_t scope, struct ptd_deps *out,
                         struct ptd_err *err)
 {
@@ -229,9 +204,8 @@ int ptd_dep_scope_items(struct ptd_dep_context *c, uint32_t scope, struct ptd_de
     for (size_t i = 0; i < s->pairs.count; i += 2)
         if (add_code(c, s->pairs.items[i], out, err) < 0)
             return -1;
-    for (size_t i = 0; i < s->names.count; i++)
-        if (add_name(c, c->journal->names[s->names.items[i]], out, err) < 0)
-            return -1;
+    if (ptd_dep_names_add(c, scope, out, err) < 0)
+        return -1;
     ptd_dep_paths_add(c, scope, out);
     return 0;
 }
@@ -344,6 +318,8 @@ static int compare_id(const void *a, const void *b)
 int ptd_dep_store_set(struct ptd_dep_context *c, struct ptd_deps *items, ptd_id *out,
                       struct ptd_err *err)
 {
+    if (ptd_dep_rules_add(c, items, err) < 0)
+        return -1;
     sort_deps(items);
     PTD_CLEANUP_FREE ptd_id *ids = ptd_xcalloc(items->count, sizeof(ptd_id));
     size_t count = 0;

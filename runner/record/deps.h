@@ -36,6 +36,8 @@ struct ptd_dep_path {
     size_t content, listing, existence;
 };
 
+struct ptd_dep_names;
+
 struct ptd_dep_context {
     struct ptd_state *state;
     const struct ptd_journal *journal;
@@ -52,6 +54,9 @@ struct ptd_dep_context {
     ptd_id *
         versions; /* per position in the state: version seen by this process; 0 = the current one */
     size_t version_count, version_cap;
+    struct ptd_dep_names *names; /* of deps_names.c; owned */
+    uint64_t *rule_marks;        /* per position in the state: which rules concern it; owned */
+    size_t rule_mark_count;
 };
 
 int ptd_dep_context_init(struct ptd_dep_context *c, struct ptd_state *state,

@@ -9,6 +9,7 @@
 #include "base/path.h"
 #include "contract/plan.h"
 #include "record/deps.h"
+#include "record/deps_names.h"
 #include "record/deps_paths.h"
 #include "state/codes.h"
 
@@ -142,7 +143,7 @@ static int make_session_sets(struct process *p, struct ptd_err *err)
     }
     if (add_fact_file(p, PTD_FILE_CONFIG, "", &items, err) < 0 ||
         add_fact_file(p, PTD_FILE_OPTIONS, "", &items, err) < 0 ||
-        add_fact_file(p, PTD_FILE_PACKAGES, "", &items, err) < 0 ||
+        ptd_dep_names_session(&p->deps, &items, err) < 0 ||
         ptd_dep_store_set(&p->deps, &items, &own, err) < 0 ||
         ptd_dep_closure_set(&p->deps, files, &closure, &p->session_flags, err) < 0)
         goto out;

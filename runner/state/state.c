@@ -255,6 +255,32 @@ static int set_fact(struct ptd_state *state, enum ptd_file_kind kind,
     return f->version != before && f->id ? save(state, f, err) : 0;
 }
 
+/* What is installed, environment variables, rules: facts that are looked up by their path. */
+static int refresh_fact(struct ptd_state *state, struct ptd_state_file *f, struct ptd_err *err)
+{
+    struct ptd_hash128 hash = state->packages_hash;
+    enum ptd_file_kind kind = f->kind;
+    size_t at = (size_t)(f - state->files);
+    if (kind == PTD_FILE_PACKAGES && state->packages)
+        hash = ptd_packages_hash(state->packages, f->path);
+    else if (kind == PTD_FILE_ENVIRONMENT)
+        hash = ptd_variables_hash(&state->variables, f->path);
+    else if (kind == PTD_FILE_RULE && ptd_rules_hash(state, f->path, &hash, err) < 0)
+        return -1;
+    f = &state->files[at]; /* a rule may have brought new files */
+    if (f->version > 0 && ptd_hash128_equal(&hash, &f->hash))
+        return 0;
+    if (kind == PTD_FILE_ENVIRONMENT && f->version > 0 &&
+        ptd_variables_ignored(&state->variables, f->path))
+        return 0;
+    return set_hash(state, f, &hash, err);
+}
+
+static bool is_fact(enum ptd_file_kind kind)
+{
+    return kind == PTD_FILE_PACKAGES || kind == PTD_FILE_ENVIRONMENT || kind == PTD_FILE_RULE;
+}
+
 /* Import and layout entries follow from the set of paths. */
 static int refresh_derived(struct ptd_state *state, struct ptd_state_file *f, struct ptd_err *err)
 {
@@ -269,6 +295,28 @@ static int refresh_derived(struct ptd_state *state, struct ptd_state_file *f, st
 static bool is_derived(enum ptd_file_kind kind)
 {
     return kind == PTD_FILE_IMPORT || kind == PTD_FILE_LAYOUT;
+}
+
+/* What is installed is read again only when it looks different. */
+static int refresh_facts(struct ptd_state *state, struct ptd_err *err)
+{
+    PTD_CLEANUP_FREE char *known = NULL;
+    char look[33] = "";
+    size_t count = state->count; /* rules may bring new files, which are up to date */
+    if (ptd_store_meta_get(state->store, "packages", &known, err) < 0)
+        return -1;
+    if (state->packages)
+        ptd_hash128_text(&state->packages->look, look);
+    bool same = state->packages && known && strcmp(known, look) == 0;
+    for (size_t i = 0; i < count; i++) {
+        enum ptd_file_kind kind = state->files[i].kind;
+        if (is_fact(kind) && !(same && kind == PTD_FILE_PACKAGES) &&
+            refresh_fact(state, &state->files[i], err) < 0)
+            return -1;
+    }
+    if (same || !state->writable || !state->packages)
+        return 0;
+    return ptd_store_meta_set(state->store, "packages", look, err);
 }
 
 static int refresh_all(struct ptd_state *state, struct ptd_err *err)
@@ -346,7 +394,7 @@ static int bring_up_to_date(struct ptd_state *state, const struct ptd_state_inpu
 {
     if (refresh_all(state, err) < 0 || set_fact(state, PTD_FILE_CONFIG, &inputs->config, err) < 0 ||
         set_fact(state, PTD_FILE_OPTIONS, &inputs->options, err) < 0 ||
-        set_fact(state, PTD_FILE_PACKAGES, &inputs->packages, err) < 0)
+        refresh_facts(state, err) < 0)
         return -1;
     return 0;
 }
@@ -354,13 +402,23 @@ static int bring_up_to_date(struct ptd_state *state, const struct ptd_state_inpu
 int ptd_state_load(struct ptd_state *state, struct ptd_store *store, bool writable,
                    const struct ptd_state_inputs *inputs, struct ptd_err *err)
 {
-    *state = (struct ptd_state){.store = store, .writable = writable};
+    *state = (struct ptd_state){.store = store,
+                                .writable = writable,
+                                .packages = inputs->packages,
+                                .packages_hash = inputs->packages_hash,
+                                .variables = inputs->variables,
+                                .rules = inputs->rules,
+                                .facts_unknown = inputs->facts_unknown,
+                                .variables_unknown = inputs->variables_unknown};
     state->root = ptd_xstrdup(inputs->root);
     state->skip = inputs->skip ? ptd_path_join(inputs->root, inputs->skip) : NULL;
     static const char *const every_ending[] = {"", NULL};
+    PTD_CLEANUP_FREE const char **named = ptd_rules_named(&inputs->rules);
+    state->all_files = inputs->all_files || inputs->rules.count;
     struct ptd_tree_options options = {
-        .endings = inputs->all_files ? every_ending : inputs->endings, .skip = inputs->skip};
-    state->all_files = inputs->all_files;
+        .endings = state->all_files ? every_ending : inputs->endings,
+        .also = named,
+        .skip = inputs->skip};
     if (ptd_tree_scan(inputs->root, &options, &state->tree, err) < 0)
         return -1;
     if (load_search_path(state, err) < 0 || load_rows(state, err) < 0)
@@ -410,6 +468,15 @@ static int forget_paths(struct ptd_state *state, struct ptd_err *err)
     return ptd_store_meta_set(state->store, "paths", "", err);
 }
 
+/* The same of what is derived from the installed packages. */
+static int forget_packages(struct ptd_state *state, struct ptd_err *err)
+{
+    if (state->packages_forgotten)
+        return 0;
+    state->packages_forgotten = true;
+    return ptd_store_meta_set(state->store, "packages", "", err);
+}
+
 int ptd_state_look_again(struct ptd_state *state, size_t at, struct ptd_err *err)
 {
     struct ptd_state_file *f = &state->files[at];
@@ -417,6 +484,8 @@ int ptd_state_look_again(struct ptd_state *state, size_t at, struct ptd_err *err
         return refresh_listing(state, f, err);
     if (f->kind == PTD_FILE_EXISTS)
         return refresh_exists(state, f, err);
+    if (is_fact(f->kind))
+        return refresh_fact(state, f, err);
     /* A source is what it was when the walk of the tree came by: everything else relies on that. */
     return f->kind == PTD_FILE_SOURCE ? refresh(state, f, err) : refresh_as(state, f, NULL, err);
 }
@@ -428,6 +497,8 @@ int ptd_state_add(struct ptd_state *state, enum ptd_file_kind kind, const char *
     if (at == SIZE_MAX) {
         ptd_id id;
         if (is_derived(kind) && forget_paths(state, err) < 0)
+            return -1;
+        if (kind == PTD_FILE_PACKAGES && forget_packages(state, err) < 0)
             return -1;
         if (ptd_store_file(state->store, kind, path, &id, err) < 0)
             return -1;

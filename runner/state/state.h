@@ -17,6 +17,9 @@
 #include "base/hash.h"
 #include "base/map.h"
 #include "change/tree.h"
+#include "state/packages.h"
+#include "state/rules.h"
+#include "state/variables.h"
 #include "store/store.h"
 #include "syntax/blocks.h"
 
@@ -53,7 +56,14 @@ struct ptd_state_inputs {
     bool all_files;              /* look at every file of the tree, whatever its name */
     struct ptd_hash128 config;   /* PTD_FILE_CONFIG */
     struct ptd_hash128 options;  /* PTD_FILE_OPTIONS */
-    struct ptd_hash128 packages; /* PTD_FILE_PACKAGES */
+    /* What is installed; NULL: `packages_hash` is the content of all rows of PTD_FILE_PACKAGES. */
+    struct ptd_packages *packages;
+    struct ptd_hash128 packages_hash;
+    struct ptd_variables variables;
+    struct ptd_rules rules;
+    /* For what another process left behind: packages, variables for every test and rules, or the
+     * environment, are not known to be what they were. */
+    bool facts_unknown, variables_unknown;
 };
 
 struct ptd_state {
@@ -76,7 +86,13 @@ struct ptd_state {
     bool providers_made;
     struct ptd_map
         search_path; /* directories of sys.path relative to the root; kept as "search_path" */
-    struct ptd_blocks **blocks; /* cache of parsed versions; owned */
+    struct ptd_packages *packages; /* borrowed, or NULL */
+    struct ptd_hash128 packages_hash;
+    struct ptd_variables variables; /* borrowed */
+    struct ptd_rules rules;         /* borrowed */
+    bool facts_unknown, variables_unknown;
+    bool packages_forgotten; /* the store does not take them for compared any more */
+    struct ptd_blocks **blocks;     /* cache of parsed versions; owned */
     size_t block_count, block_cap;
     struct ptd_map block_index;
     struct ptd_codes **codes; /* lists that were asked for (state/codes.h); owned */

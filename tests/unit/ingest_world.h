@@ -110,7 +110,7 @@ static inline void look(struct world *world)
         .root = world->root,
         .config = ptd_hash128(config, strlen(config)),
         .options = ptd_hash128(arguments, strlen(arguments)),
-        .packages = ptd_hash128(packages, strlen(packages)),
+        .packages_hash = ptd_hash128(packages, strlen(packages)),
     };
     if (world->selected)
         ptd_verdict_release(&world->verdict);
