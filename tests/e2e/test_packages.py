@@ -361,6 +361,7 @@ def test_an_editable_installation_of_the_project_is_no_distribution(site, projec
     install("1.0")
     project.record()
     install("1.0.dev2")
+    assert project.run().names == set()  # Python is asked for its sys.path again
     assert_idle(project.run())
     project.write("src/shop.py", "def price():\n    return 2\n")
     assert project.run().names == {"test_shop"}

@@ -1050,7 +1050,7 @@ static void facts_concern_everything(void **state)
     choose(world, NULL);
     assert_int_equal(world->verdict.selection.tests, 4);
     assert_string_equal(ptd_verdict_describe(selected(world, 0)->broken, &world->verdict),
-                        "installed packages changed");
+                        "pytest, a plugin of it, or what these require changed");
     world->packages = NULL;
     expect(world, "");
     world->arguments = "--strict";

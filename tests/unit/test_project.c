@@ -301,7 +301,17 @@ static void test_config_hash(void **state)
     check_hash(&first, true);
     put("pyproject.toml", "[tool.pytest.ini_options]\naddopts='-q'\ndiff_batch_size = 3\n");
     check_hash(&first, true);
-    put("pyproject.toml", "[tool.pytest.ini_options]\naddopts='-qq'\n");
+    put("pyproject.toml", "[tool.pytest.ini_options]\naddopts='-qq --tb=short -n2'\n");
+    check_hash(&first, true);
+    put("pyproject.toml", "[tool.pytest.ini_options]\naddopts=['-p', 'no:cacheprovider']\n"
+                          "testpaths=['a']\ncache_dir='c'\nminversion='7'\njunit_family='x'\n"
+                          "log_cli=true\nconsole_output_style='x'\nmarkers=['m: x']\n");
+    check_hash(&first, true);
+    put("pyproject.toml", "[tool.pytest.ini_options]\naddopts='-p no:randomly'\n");
+    check_hash(&first, false);
+    put("pyproject.toml", "[tool.pytest.ini_options]\naddopts='-q'\nlog_cli_level='DEBUG'\n");
+    check_hash(&first, false);
+    put("pyproject.toml", "[tool.pytest.ini_options]\naddopts='-q'\nsomething_new='x'\n");
     check_hash(&first, false);
     put("pyproject.toml", "[tool.pytest.ini_options]\naddopts='-q'\nxfail_strict = true\n");
     check_hash(&first, false);
@@ -315,7 +325,103 @@ static void test_config_hash(void **state)
     put("pytest.ini", "[other]\nx = 1\n[pytest]\n; c\naddopts: -q\n");
     check_hash(&ini, true);
     put("pytest.ini", "[pytest]\naddopts = -q\n  -x\n");
+    check_hash(&ini, true);
+    put("pytest.ini", "[pytest]\naddopts = -q\n  --runxfail\n");
     check_hash(&ini, false);
+}
+
+/* Which markers are registered matters where another one is an error. */
+static void test_markers_in_hash(void **state)
+{
+    (void)state;
+    static const char *const heads[] = {"addopts = --strict-markers\n",
+                                        "filterwarnings =\n  error\n", "strict_markers = true\n",
+                                        "addopts = -W error\n"};
+    put("pytest.ini", "[pytest]\nxfail_strict = true\nmarkers = a\n");
+    struct ptd_hash128 lax = hash_now(NO_ARGS);
+    put("pytest.ini", "[pytest]\nxfail_strict = true\nmarkers = b\n");
+    check_hash(&lax, true);
+    for (size_t i = 0; i < sizeof(heads) / sizeof(*heads); i++) {
+        char text[128];
+        snprintf(text, sizeof(text), "[pytest]\n%smarkers = a\n", heads[i]);
+        put("pytest.ini", text);
+        struct ptd_hash128 strict = hash_now(NO_ARGS);
+        snprintf(text, sizeof(text), "[pytest]\n%smarkers = b\n", heads[i]);
+        put("pytest.ini", text);
+        check_hash(&strict, false);
+    }
+}
+
+static void check_rules(const char *text, const char *expected)
+{
+    PTD_CLEANUP_BUF struct ptd_buf got = PTD_BUF_INIT;
+    put("pyproject.toml", text);
+    struct ptd_project p = found(NO_ARGS);
+    ptd_buf_adds(&got, "");
+    for (size_t i = 0; i < p.rule_count; i++) {
+        ptd_buf_addf(&got, "%s:", p.rules[i].left);
+        for (char **r = p.rules[i].right; *r; r++)
+            ptd_buf_addf(&got, " %s", *r);
+        ptd_buf_adds(&got, ";");
+    }
+    for (char **e = p.env; e && *e; e++)
+        ptd_buf_addf(&got, "+%s", *e);
+    for (char **e = p.ignore_env; e && *e; e++)
+        ptd_buf_addf(&got, "-%s", *e);
+    assert_string_equal(got.data ? got.data : "", expected);
+    assert_int_equal(p.warning_count, 0);
+    ptd_project_release(&p);
+}
+
+static void test_rules(void **state)
+{
+    (void)state;
+    check_rules("[tool.pyt-diff.dependencies]\n\"tests/**\" = [\"a.md\", 'b/*.json']\nx = \"y\"\n",
+                "tests/**: a.md b/*.json;x: y;");
+    check_rules("[tool.pyt-diff]\nenv = [\"A\", \"B_*\"]\nignore-env = [\"C\"]\n"
+                "dependencies = { \"a.py\" = \"b\" }\n",
+                "a.py: b;+A+B_*-C");
+    check_rules("[tool.pytest.ini_options]\ndiff_env = \"A B\"\ndiff_ignore_env = [\"C\"]\n"
+                "diff_dependencies = [\"'t 1/*' -> a b\", \"c -> d\"]\n",
+                "t 1/*: a b;c: d;+A+B-C");
+    check_rules("[tool.pyt-diff.dependencies]\n", "");
+}
+
+static void check_refused(const char *text, const char *message)
+{
+    struct ptd_options options;
+    struct ptd_project p;
+    struct ptd_err err = {0};
+    put("pyproject.toml", text);
+    assert_int_equal(ptd_options_parse(0, NO_ARGS, &options, &err), 0);
+    assert_int_equal(ptd_project_find(&options, &p, &err), -1);
+    assert_int_equal(err.code, PTD_E_CONFIG);
+    assert_string_equal(err.msg, message);
+    ptd_options_release(&options);
+}
+
+static void test_bad_rules(void **state)
+{
+    (void)state;
+    check_refused("[tool.pyt-diff.dependencies]\n\"t/*\" = [\"/abs\"]\n",
+                  "pyproject.toml: [tool.pyt-diff.dependencies] t/*: the pattern \"/abs\" is "
+                  "absolute; patterns are relative to the rootdir");
+    check_refused("[tool.pyt-diff.dependencies]\n\"[x\" = \"y\"\n",
+                  "pyproject.toml: [tool.pyt-diff.dependencies] [x: the pattern \"[x\" has a '[' "
+                  "without a ']'");
+    check_refused("[tool.pyt-diff.dependencies]\nx = 3\n",
+                  "pyproject.toml: [tool.pyt-diff.dependencies] x: expected a pattern or a list of "
+                  "patterns");
+    check_refused("[tool.pyt-diff.dependencies]\nx = []\n",
+                  "pyproject.toml: [tool.pyt-diff.dependencies] x: names nothing that is depended "
+                  "on");
+    check_refused("[tool.pyt-diff]\ndependencies = 3\n",
+                  "pyproject.toml: [tool.pyt-diff] dependencies: expected a table, got 3");
+    check_refused("[tool.pyt-diff]\nenv = 3\n",
+                  "pyproject.toml: [tool.pyt-diff] env: expected a list of names, got \"3\"");
+    check_refused("[tool.pytest.ini_options]\ndiff_dependencies = \"a b\"\n",
+                  "pyproject.toml: [tool.pytest.ini_options] diff_dependencies: expected \"PATTERN "
+                  "-> PATTERN [PATTERN ...]\", got \"a b\"");
 }
 
 /* A file with a mistake is the one that is chosen, and every change of it counts. */
@@ -410,7 +516,7 @@ int main(void)
         TEST(test_values),
         TEST(test_unknown_keys),
         TEST(test_cache_dir),
-        TEST(test_config_hash),
+        TEST(test_config_hash), TEST(test_markers_in_hash), TEST(test_rules), TEST(test_bad_rules),
         TEST(test_broken_files),
         TEST(test_is_test_file),
         cmocka_unit_test(test_patterns),
