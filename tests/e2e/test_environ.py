@@ -209,7 +209,8 @@ def test_an_interrupted_run(other):
     )
     other.write(
         "test_b.py",
-        "import os, time\n\n\ndef test_b():\n    if 'HANG' in os.environ:\n        time.sleep(60)\n",
+        "import os, time\n\n\ndef test_b():\n"
+        "    if 'HANG' in os.environ:\n        time.sleep(60)\n",
     )
     process = other.start(env={"HANG": "1"})
     other.wait_for("::test_b")

@@ -1,6 +1,7 @@
 """Installed distributions as dependencies: a change selects the tests that import its modules.
 
-Each test has a virtual environment of its own; distributions are put into its site-packages by hand.
+Each test has a virtual environment of its own, into whose site-packages distributions are put by
+hand.
 """
 
 import hashlib
