@@ -483,13 +483,11 @@ static PyObject *py_start(PyObject *self, PyObject *const *args, Py_ssize_t narg
 #name, PTD_CFUNCTION(py_##name), PTD_METH_FASTCALL, NULL                                   \
     }
 static PyMethodDef functions[] = {
-    FAST(start),       FAST(state),       FAST(fact),        FAST(root),
-    FAST(exclude),     FAST(leave_out),   FAST(file),        FAST(use_file),
-    FAST(fixture_new), FAST(collect_new), FAST(push),        FAST(pop),
-    FAST(use),         FAST(opaque),      FAST(test_begin),  FAST(test_end),
-    FAST(collected),   FAST(flush),       FAST(deltas),      FAST(end),
-    FAST(lines),       FAST(context),     FAST(lines_state), FAST(distribution),
-    {NULL, NULL, 0, NULL},
+    FAST(start),     FAST(state),     FAST(fact),        FAST(root),         FAST(exclude),
+    FAST(leave_out), FAST(file),      FAST(use_file),    FAST(fixture_new),  FAST(collect_new),
+    FAST(push),      FAST(pop),       FAST(use),         FAST(opaque),       FAST(test_begin),
+    FAST(test_end),  FAST(collected), FAST(flush),       FAST(deltas),       FAST(end),
+    FAST(lines),     FAST(context),   FAST(lines_state), FAST(distribution), {NULL, NULL, 0, NULL},
 };
 
 static struct PyModuleDef inner_def = {

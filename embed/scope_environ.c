@@ -74,9 +74,8 @@ static struct frame_facts facts_of(PyObject *frame)
 static bool judge(const struct frame_facts *frame, bool *foreign, enum reader *out)
 {
     static const char *const ours[] = {"_pytdiff", NULL};
-    static const char *const helpers[] = {"pytest", "_pytest",   "pluggy",  "iniconfig",
-                                          "xdist",  "coverage",  "execnet", "pytest_cov",
-                                          NULL};
+    static const char *const helpers[] = {"pytest",   "_pytest", "pluggy",     "iniconfig", "xdist",
+                                          "coverage", "execnet", "pytest_cov", NULL};
     if (is_one_of(frame->module, ours))
         return false;
     if (is_one_of(frame->module, helpers)) {
@@ -204,9 +203,9 @@ static bool is_next_of_bulk(const char *name, size_t len)
     return true;
 }
 
-static void begin_bulk(PyObject *environ)
+static void begin_bulk(PyObject *mapping)
 {
-    PyObject *data = PyObject_GetAttrString(environ, "_data");
+    PyObject *data = PyObject_GetAttrString(mapping, "_data");
     PyObject *keys = data && PyDict_Check(data) ? PyDict_Keys(data) : NULL;
     Py_XDECREF(data);
     if (keys && PyList_Size(keys) > 0) {
@@ -239,10 +238,10 @@ static bool is_internal_read(void)
     bool internal = false;
     if (frame) {
         struct frame_facts facts = facts_of(frame);
-        internal = !strcmp(facts.module, "collections.abc") ||
-                   !strcmp(facts.module, "_collections_abc");
-        internal = internal &&
-                   (!strcmp(facts.function, "popitem") || !strcmp(facts.function, "__iter__"));
+        internal =
+            !strcmp(facts.module, "collections.abc") || !strcmp(facts.module, "_collections_abc");
+        internal =
+            internal && (!strcmp(facts.function, "popitem") || !strcmp(facts.function, "__iter__"));
     }
     Py_XDECREF(frame);
     return internal;
@@ -383,8 +382,8 @@ static int wrap_method(PyObject *type, PyMethodDef *def, PyObject **original)
 int ptd_environ_wrap(char *why, size_t size)
 {
     PyObject *os = PyImport_ImportModule("os");
-    PyObject *environ = os ? PyObject_GetAttrString(os, "environ") : NULL;
-    PyObject *type = environ ? PyObject_Type(environ) : NULL;
+    PyObject *mapping = os ? PyObject_GetAttrString(os, "environ") : NULL;
+    PyObject *type = mapping ? PyObject_Type(mapping) : NULL;
     key_name = PyUnicode_InternFromString("__name__");
     int result = type && key_name && wrap_method(type, &get_def, &original_get) == 0 &&
                          wrap_method(type, &iter_def, &original_iter) == 0 &&
@@ -392,7 +391,7 @@ int ptd_environ_wrap(char *why, size_t size)
                      ? 0
                      : -1;
     Py_XDECREF(type);
-    Py_XDECREF(environ);
+    Py_XDECREF(mapping);
     Py_XDECREF(os);
     if (result < 0) {
         PyErr_Clear();

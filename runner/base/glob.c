@@ -3,7 +3,8 @@
 #include <stddef.h>
 #include <string.h>
 
-/* Behind the "]" that ends the set which begins at `p` (behind its "["); NULL when there is none. */
+/* Behind the "]" that ends the set which begins at `p` (behind its "["); NULL when there is none.
+ */
 static const char *set_end(const char *p)
 {
     p += *p == '!' || *p == '^';

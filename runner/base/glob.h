@@ -1,11 +1,12 @@
-/* Patterns for paths relative to a directory: "*" and "?" stay within one name, "**" as a whole name
- * is any number of directories, also none; "[a-z]" and "[!a-z]" are sets of bytes. */
+/* Patterns for paths relative to a directory: "*" and "?" stay within one name, "**" as a whole
+ * name is any number of directories, also none; "[a-z]" and "[!a-z]" are sets of bytes. */
 #ifndef PTD_BASE_GLOB_H
 #define PTD_BASE_GLOB_H
 
 #include <stdbool.h>
 
-/* A pattern that ends in a slash and two stars, or in a slash alone, matches all that lies below. */
+/* A pattern that ends in a slash and two stars, or in a slash alone, matches all that lies below.
+ */
 bool ptd_glob_match(const char *pattern, const char *path);
 /* Whether it has a wildcard at all. */
 bool ptd_glob_is_pattern(const char *text);

@@ -250,8 +250,8 @@ static int read_facts(const char *dir, struct ptd_workspace *like, struct ptd_st
     struct ptd_hash128 facts_hash = hash_facts(like), variables_hash = hash_variables(like);
     ptd_hash128_text(&facts_hash, known);
     ptd_hash128_text(&variables_hash, variables);
-    if (strlen(lines[1]) != 32 || strlen(lines[2]) != 32 ||
-        unhex(lines[1], &inputs->config) < 0 || unhex(lines[2], &inputs->options) < 0)
+    if (strlen(lines[1]) != 32 || strlen(lines[2]) != 32 || unhex(lines[1], &inputs->config) < 0 ||
+        unhex(lines[2], &inputs->options) < 0)
         return -1;
     inputs->facts_unknown = strcmp(lines[3], known) != 0;
     inputs->variables_unknown = strcmp(lines[4], variables) != 0;

@@ -149,7 +149,7 @@ static const char *describe_packages(struct ptd_verdict *v, const char *path)
     if (strcmp(path, PTD_PACKAGES_PLUGINS) == 0)
         return "pytest, a plugin of it, or what these require changed";
     if (strcmp(path, PTD_PACKAGES_SITE) == 0)
-        return "a file that runs when Python starts changed";
+        return "a .pth file, sitecustomize.py, or a package whose files are not known changed";
     if (!name)
         return "installed packages changed";
     snprintf(v->description, sizeof(v->description),

@@ -147,7 +147,7 @@ static bool same_key(const char *key, const char *known)
     return *key == *known;
 }
 
-static const char *const own_keys[] = {"python", "batch-size",  "cache-size",
+static const char *const own_keys[] = {"python", "batch-size", "cache-size",
                                        "env",    "ignore-env", "dependencies"};
 #define OWN_KEYS (sizeof(own_keys) / sizeof(own_keys[0]))
 

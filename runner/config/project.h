@@ -20,8 +20,8 @@ struct ptd_project {
     char *rootdir; /* owned, absolute and real */
     char *inifile; /* owned, absolute; NULL when there is none */
     /* Hash of what pytest reads: which file is chosen (relative to the rootdir) and what can change
-     * an outcome of its pytest section; all of a file that cannot be parsed. Between the rootdir and the arguments there is
-     * no other file with such a section. */
+     * an outcome of its pytest section; all of a file that cannot be parsed. Between the rootdir
+     * and the arguments there is no other file with such a section. */
     struct ptd_hash128 config_hash;
     char **python_files; /* owned, NULL-terminated; pytest's defaults when not configured */
     char **testpaths;    /* owned, NULL-terminated */
@@ -29,13 +29,13 @@ struct ptd_project {
     char *cache_dir;     /* owned: where our data lies: --cache-dir, else <rootdir>/<pytest's
                             cache_dir>/pyt-diff */
     /* From [tool.pyt-diff] and the diff_* keys of pytest's section: */
-    int batch_size; /* diff_batch_size, 0 when not set */
-    int cache_size; /* diff_cache_size */
+    int batch_size;         /* diff_batch_size, 0 when not set */
+    int cache_size;         /* diff_cache_size */
     struct ptd_rule *rules; /* [tool.pyt-diff.dependencies], diff_dependencies; owned */
     size_t rule_count;
     char **env;        /* variables that count for every test; owned, NULL-terminated, or NULL */
     char **ignore_env; /* variables that never count; the same */
-    char *python;   /* [tool.pyt-diff] python, relative to the rootdir; NULL */
+    char *python;      /* [tool.pyt-diff] python, relative to the rootdir; NULL */
     /* Unknown keys of [tool.pyt-diff]: one line each for stderr, with the nearest match; owned. */
     char **warnings;
     size_t warning_count;

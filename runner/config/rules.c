@@ -71,7 +71,9 @@ static int take_entry(struct ptd_project *project, const char *file,
     const char *key = entry->path + strlen(TABLE);
     PTD_CLEANUP_FREE char *left = *key ? unquote(key + 1) : NULL;
     PTD_CLEANUP_FREE char *label = ptd_xasprintf("%s: [" TABLE "] %s", ptd_path_basename(file),
-                                                 left ? left : *key ? key + 1 : "");
+                                                 left   ? left
+                                                 : *key ? key + 1
+                                                        : "");
     char **right = NULL;
     size_t count = 0;
     if (!*key && entry->kind == PTD_TOML_TABLE)
@@ -81,7 +83,8 @@ static int take_entry(struct ptd_project *project, const char *file,
                            "%s: [tool.pyt-diff] dependencies: expected a table, got %s",
                            ptd_path_basename(file), entry->text);
     if (!left || (entry->kind != PTD_TOML_STRING && entry->kind != PTD_TOML_ARRAY))
-        return ptd_err_set(err, PTD_E_CONFIG, "%s: expected a pattern or a list of patterns", label);
+        return ptd_err_set(err, PTD_E_CONFIG, "%s: expected a pattern or a list of patterns",
+                           label);
     if (entry->kind == PTD_TOML_STRING)
         ptd_strings_add(&right, &count, ptd_xstrdup(entry->text));
     for (char **item = entry->items; entry->kind == PTD_TOML_ARRAY && item && *item; item++)
@@ -158,7 +161,8 @@ int ptd_rules_read_names(char ***names, const struct ptd_setting *setting, const
     int status = 0;
     for (char **w = words; *w && status == 0; w++) {
         if (!**w || strpbrk(*w, "= \t"))
-            status = ptd_err_set(err, PTD_E_CONFIG, "%s: \"%s\" is no name of a variable", label, *w);
+            status =
+                ptd_err_set(err, PTD_E_CONFIG, "%s: \"%s\" is no name of a variable", label, *w);
         else
             ptd_strings_add(names, &count, ptd_xstrdup(*w));
     }

@@ -6,8 +6,8 @@
 #include "config/project.h"
 #include "config/settings.h"
 
-/* [tool.pyt-diff.dependencies] of a TOML file: "left" = "right" or ["right", ...]. Missing or broken
- * files hold none. Fails with PTD_E_CONFIG naming file and key. */
+/* [tool.pyt-diff.dependencies] of a TOML file: "left" = "right" or ["right", ...]. Missing or
+ * broken files hold none. Fails with PTD_E_CONFIG naming file and key. */
 int ptd_rules_read_table(struct ptd_project *project, const char *file, struct ptd_err *err);
 /* The key diff_dependencies of pytest's section, one rule a line: left -> right right ... (in TOML
  * files a list of such lines). `label` names file and key. */

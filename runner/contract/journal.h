@@ -52,12 +52,11 @@ enum ptd_journal_type {
     /*
      * u32 id, string: something that was asked for by its name.
      *   pkg.sub              a module, as an import asked for it, absolute
-     *   env:HASH:NAME        an environment variable; HASH is that of its value (contract/environ.h)
-     *                        in 16 hexadecimal digits, "-" when there was none
-     *   env:*                every environment variable
-     *   dist:NAME, dist:*    the metadata of one installed distribution, or of all
-     *   top>NAME             an installed package asked: its top-level module, then any of the above
-     *                        (of a module the first component)
+     *   env:HASH:NAME        an environment variable; HASH is that of its value
+     * (contract/environ.h) in 16 hexadecimal digits, "-" when there was none env:* every
+     * environment variable dist:NAME, dist:*    the metadata of one installed distribution, or of
+     * all top>NAME             an installed package asked: its top-level module, then any of the
+     * above (of a module the first component)
      */
     PTD_J_NAME = 4,
     /* u32 id, u32 kind (enum ptd_scope_kind), u32 file id or PTD_J_NO_FILE, string label */

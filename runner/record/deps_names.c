@@ -38,8 +38,7 @@ static struct module *module_of(struct ptd_dep_names *names, const char *top, si
 
 static bool is_installed(const struct ptd_journal_scope *scope)
 {
-    return scope->kind == PTD_SCOPE_SESSION &&
-           strcmp(scope->label, PTD_SCOPE_LABEL_INSTALLED) == 0;
+    return scope->kind == PTD_SCOPE_SESSION && strcmp(scope->label, PTD_SCOPE_LABEL_INSTALLED) == 0;
 }
 
 static struct ptd_dep_names *names_of(struct ptd_dep_context *c)
@@ -78,7 +77,8 @@ void ptd_dep_names_release(struct ptd_dep_context *c)
 
 /* ---- single facts ---- */
 
-/* A fact as the session saw it: of one that was interrupted, only what the journal says is known. */
+/* A fact as the session saw it: of one that was interrupted, only what the journal says is known.
+ */
 static int add_fact(struct ptd_dep_context *c, enum ptd_file_kind kind, const char *path,
                     struct ptd_deps *out, struct ptd_err *err)
 {
@@ -109,7 +109,9 @@ static int add_variable(struct ptd_dep_context *c, const char *text, struct ptd_
     size_t at;
     ptd_id version;
     bool parsed;
-    if (!state->variables_unknown && !ptd_hash128_equal(&seen, &given))
+    /* What pytest sets is known to be set by code. */
+    if (state->variables_unknown ? strncmp(colon + 1, "PYTEST_", 7) == 0
+                                 : !ptd_hash128_equal(&seen, &given))
         return 0;
     if (ptd_state_add(state, PTD_FILE_ENVIRONMENT, colon + 1, &at, err) < 0 ||
         ptd_store_version(state->store, &seen, true, &version, &parsed, err) < 0)
@@ -168,8 +170,7 @@ static void reach_providers(struct walk *walk, const char *module)
     if (ptd_map_get(&packages->provided, module, 0) == 0)
         return;
     for (size_t i = 0; i < packages->count; i++)
-        if (!packages->items[i].editable &&
-            ptd_distribution_provides(&packages->items[i], module))
+        if (!packages->items[i].editable && ptd_distribution_provides(&packages->items[i], module))
             reach_requirements(walk, &packages->items[i]);
 }
 
@@ -298,8 +299,7 @@ static int add_providers(struct ptd_dep_context *c, const char *name, struct ptd
 /* ---- names of a scope ---- */
 
 static int add_one(struct ptd_dep_context *c, const char *name,
-                   const struct ptd_journal_scope *scope, struct ptd_deps *out,
-                   struct ptd_err *err)
+                   const struct ptd_journal_scope *scope, struct ptd_deps *out, struct ptd_err *err)
 {
     if (strchr(name, '>'))
         return 0; /* for those who import the package */

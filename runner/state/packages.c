@@ -102,17 +102,15 @@ struct look {
 static void add_stat(struct ptd_buf *out, const char *folder, const char *name)
 {
     struct stat st;
-    PTD_CLEANUP_FREE char *record =
-        ptd_xasprintf("%s/%s%s", folder, name,
-                      ptd_path_ends_with(name, ".dist-info") ? "/RECORD" : "");
+    PTD_CLEANUP_FREE char *record = ptd_xasprintf(
+        "%s/%s%s", folder, name, ptd_path_ends_with(name, ".dist-info") ? "/RECORD" : "");
     if (stat(record, &st) < 0) {
         PTD_CLEANUP_FREE char *path = ptd_path_join(folder, name);
         if (stat(path, &st) < 0)
             memset(&st, 0, sizeof(st));
     }
     ptd_buf_addf(out, "%s %lld.%lld.%ld.%llu\n", name, (long long)st.st_size,
-                 (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
-                 (unsigned long long)st.st_ino);
+                 (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec, (unsigned long long)st.st_ino);
 }
 
 static void look_at_folder(const char *folder, void *arg)

@@ -23,7 +23,7 @@
  */
 #define PTD_PACKAGES_ALL     ""        /* every distribution */
 #define PTD_PACKAGES_PLUGINS "plugins" /* pytest, its plugins, and what these require */
-#define PTD_PACKAGES_SITE    "site"    /* .pth files, sitecustomize, and what cannot be told apart */
+#define PTD_PACKAGES_SITE    "site" /* .pth files, sitecustomize, and what cannot be told apart */
 #define PTD_PACKAGES_MODULE  "module:"
 #define PTD_PACKAGES_NAMED   "distribution:"
 
@@ -46,8 +46,9 @@ struct ptd_distribution {
 };
 
 struct ptd_packages {
-    char *folders;            /* directories of sys.path, a line each; owned */
-    struct ptd_hash128 look;  /* of names and stat data: as long as it is the same, all is the same */
+    char *folders; /* directories of sys.path, a line each; owned */
+    struct ptd_hash128
+        look; /* of names and stat data: as long as it is the same, all is the same */
     struct ptd_hash128 paths; /* the same of what can lengthen sys.path */
     struct ptd_store *store;  /* where the contents are kept, or NULL; borrowed */
     bool writable;

@@ -103,7 +103,8 @@ static bool read_text(const char *dir, const char *name, struct ptd_buf *out)
     return true;
 }
 
-/* "name[extra] (>=1.0) ; marker": what is only for an extra is optional, and seen when it is used. */
+/* "name[extra] (>=1.0) ; marker": what is only for an extra is optional, and seen when it is used.
+ */
 static void take_requirement(struct ptd_distribution *d, const char *text)
 {
     text += strspn(text, " \t");

@@ -415,10 +415,9 @@ int ptd_state_load(struct ptd_state *state, struct ptd_store *store, bool writab
     static const char *const every_ending[] = {"", NULL};
     PTD_CLEANUP_FREE const char **named = ptd_rules_named(&inputs->rules);
     state->all_files = inputs->all_files || inputs->rules.count;
-    struct ptd_tree_options options = {
-        .endings = state->all_files ? every_ending : inputs->endings,
-        .also = named,
-        .skip = inputs->skip};
+    struct ptd_tree_options options = {.endings = state->all_files ? every_ending : inputs->endings,
+                                       .also = named,
+                                       .skip = inputs->skip};
     if (ptd_tree_scan(inputs->root, &options, &state->tree, err) < 0)
         return -1;
     if (load_search_path(state, err) < 0 || load_rows(state, err) < 0)

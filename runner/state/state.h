@@ -50,12 +50,12 @@ struct ptd_state_file {
 };
 
 struct ptd_state_inputs {
-    const char *root;            /* absolute */
-    const char *skip;            /* cache directory relative to the root, or NULL */
-    const char *const *endings;  /* extra file name endings, or NULL */
-    bool all_files;              /* look at every file of the tree, whatever its name */
-    struct ptd_hash128 config;   /* PTD_FILE_CONFIG */
-    struct ptd_hash128 options;  /* PTD_FILE_OPTIONS */
+    const char *root;           /* absolute */
+    const char *skip;           /* cache directory relative to the root, or NULL */
+    const char *const *endings; /* extra file name endings, or NULL */
+    bool all_files;             /* look at every file of the tree, whatever its name */
+    struct ptd_hash128 config;  /* PTD_FILE_CONFIG */
+    struct ptd_hash128 options; /* PTD_FILE_OPTIONS */
     /* What is installed; NULL: `packages_hash` is the content of all rows of PTD_FILE_PACKAGES. */
     struct ptd_packages *packages;
     struct ptd_hash128 packages_hash;
@@ -91,8 +91,8 @@ struct ptd_state {
     struct ptd_variables variables; /* borrowed */
     struct ptd_rules rules;         /* borrowed */
     bool facts_unknown, variables_unknown;
-    bool packages_forgotten; /* the store does not take them for compared any more */
-    struct ptd_blocks **blocks;     /* cache of parsed versions; owned */
+    bool packages_forgotten;    /* the store does not take them for compared any more */
+    struct ptd_blocks **blocks; /* cache of parsed versions; owned */
     size_t block_count, block_cap;
     struct ptd_map block_index;
     struct ptd_codes **codes; /* lists that were asked for (state/codes.h); owned */

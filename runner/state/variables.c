@@ -10,18 +10,27 @@
 #include "contract/environ.h"
 
 /* What C code reads, or Python before any code of the user's: nobody sees who wants to know. */
-static const char *const always[] = {"TZ",      "LANG",           "LANGUAGE", "LC_*",
-                                     "PYTHON*", "PYTEST_PLUGINS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD",
-                                     NULL};
+static const char *const always[] = {
+    "TZ", "LANG", "LANGUAGE", "LC_*", "PYTHON*", "PYTEST_PLUGINS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD",
+    NULL};
 
 /* Of PYTHON*: change no outcome. */
-static const char *const harmless[] = {
-    "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED",    "PYTHONFAULTHANDLER",
-    "PYTHONBREAKPOINT",        "PYTHONPYCACHEPREFIX", "PYTHONSTARTUP",
-    "PYTHONVERBOSE",           "PYTHONTRACEMALLOC",   "PYTHONPROFILEIMPORTTIME",
-    "PYTHONMALLOC*",           "PYTHON_COLORS",       "PYTHONINSPECT",
-    "PYTHONCASEOK",            "PYTHONSTARTUP_*",     "PYTHON_HISTORY",
-    NULL};
+static const char *const harmless[] = {"PYTHONDONTWRITEBYTECODE",
+                                       "PYTHONUNBUFFERED",
+                                       "PYTHONFAULTHANDLER",
+                                       "PYTHONBREAKPOINT",
+                                       "PYTHONPYCACHEPREFIX",
+                                       "PYTHONSTARTUP",
+                                       "PYTHONVERBOSE",
+                                       "PYTHONTRACEMALLOC",
+                                       "PYTHONPROFILEIMPORTTIME",
+                                       "PYTHONMALLOC*",
+                                       "PYTHON_COLORS",
+                                       "PYTHONINSPECT",
+                                       "PYTHONCASEOK",
+                                       "PYTHONSTARTUP_*",
+                                       "PYTHON_HISTORY",
+                                       NULL};
 
 /* Left out of "all variables": different in each terminal, login or session. */
 static const char *const passing[] = {"_",
@@ -98,8 +107,7 @@ static struct ptd_hash128 hash_many(const struct ptd_variables *rules, bool all)
         if (ptd_variables_ignored(rules, name) ||
             !(all ? !is_one_of(passing, name) : counts_always(rules, name)))
             continue;
-        uint64_t hash =
-            ptd_environ_hash(name, strlen(name), equals + 1, strlen(equals + 1));
+        uint64_t hash = ptd_environ_hash(name, strlen(name), equals + 1, strlen(equals + 1));
         lines = ptd_xgrow(lines, &cap, count + 1, sizeof(char *));
         lines[count++] = ptd_xasprintf("%s %016llx\n", name, (unsigned long long)hash);
     }

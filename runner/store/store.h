@@ -27,13 +27,14 @@ enum ptd_file_kind {
         2, /* path = a component of a module name; content = the files that could provide it */
     PTD_FILE_LAYOUT =
         3, /* path = a directory; content = conftest.py and __init__.py in it and above */
-    PTD_FILE_CONFIG = 4,   /* content = what pytest reads from its configuration files */
-    PTD_FILE_OPTIONS = 5,  /* content = command line arguments that may change an outcome */
-    PTD_FILE_PACKAGES = 6, /* content = installed distributions, see state/packages.h */
-    PTD_FILE_LISTING = 7,  /* path = a directory; content = the names in it */
-    PTD_FILE_EXISTS = 8,   /* content = whether the path is there, as what, and how large */
+    PTD_FILE_CONFIG = 4,      /* content = what pytest reads from its configuration files */
+    PTD_FILE_OPTIONS = 5,     /* content = command line arguments that may change an outcome */
+    PTD_FILE_PACKAGES = 6,    /* content = installed distributions, see state/packages.h */
+    PTD_FILE_LISTING = 7,     /* path = a directory; content = the names in it */
+    PTD_FILE_EXISTS = 8,      /* content = whether the path is there, as what, and how large */
     PTD_FILE_ENVIRONMENT = 9, /* path = an environment variable, see state/variables.h */
-    PTD_FILE_RULE = 10, /* path = left side of a configured rule; content = what its right matches */
+    PTD_FILE_RULE =
+        10, /* path = left side of a configured rule; content = what its right matches */
 };
 
 struct ptd_store_file {

@@ -312,7 +312,7 @@ def test_files_that_run_at_the_start_concern_every_test(site, project):
     site.write("some.pth", "import sys\n")
     result = project.run("-v")
     assert result.names == everything
-    assert "a file that runs when Python starts changed" in result.err
+    assert "a .pth file, sitecustomize.py, or a package" in result.err
     site.write("some.pth", "import sys, os\n")
     assert project.run().names == everything
     assert_idle(project.run())

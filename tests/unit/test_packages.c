@@ -59,23 +59,23 @@ static void test_glob(void **state)
         const char *pattern, *path;
         bool matches;
     } cases[] = {
-        {"a.py", "a.py", true},        {"a.py", "b/a.py", false},
-        {"*.py", "a.py", true},        {"*.py", "b/a.py", false},
-        {"**/*.py", "a.py", true},     {"**/*.py", "b/c/a.py", true},
-        {"b/**", "b/a", true},         {"b/**", "b/c/d", true},
-        {"b/**", "b", false},          {"b/**", "bc/d", false},
-        {"**", "a/b", true},           {"a/**/b", "a/b", true},
-        {"a/**/b", "a/x/y/b", true},   {"a/**/b", "a/x/bc", false},
-        {"a/*/b", "a/x/b", true},      {"a/*/b", "a/x/y/b", false},
-        {"a?c", "abc", true},          {"a?c", "a/c", false},
-        {"[a-c]x", "bx", true},        {"[a-c]x", "dx", false},
-        {"[!a-c]x", "dx", true},       {"[]]x", "]x", true},
-        {"data/", "data/a/b", true},   {"data/", "data", false},
-        {"./a", "a", true},            {"a*b*c", "aXbYbZc", true},
-        {"a*b*c", "aXbYbZ", false},    {"*", "", false},
-        {"a**b", "axxb", true},        {"**/test_*.py", "t/test_a.py", true},
-        {"a/**/**/b", "a/b", true},    {"", "a", false},
-        {"a[", "a[", true},            {"x/[ab]/y", "x/a/y", true},
+        {"a.py", "a.py", true},      {"a.py", "b/a.py", false},
+        {"*.py", "a.py", true},      {"*.py", "b/a.py", false},
+        {"**/*.py", "a.py", true},   {"**/*.py", "b/c/a.py", true},
+        {"b/**", "b/a", true},       {"b/**", "b/c/d", true},
+        {"b/**", "b", false},        {"b/**", "bc/d", false},
+        {"**", "a/b", true},         {"a/**/b", "a/b", true},
+        {"a/**/b", "a/x/y/b", true}, {"a/**/b", "a/x/bc", false},
+        {"a/*/b", "a/x/b", true},    {"a/*/b", "a/x/y/b", false},
+        {"a?c", "abc", true},        {"a?c", "a/c", false},
+        {"[a-c]x", "bx", true},      {"[a-c]x", "dx", false},
+        {"[!a-c]x", "dx", true},     {"[]]x", "]x", true},
+        {"data/", "data/a/b", true}, {"data/", "data", false},
+        {"./a", "a", true},          {"a*b*c", "aXbYbZc", true},
+        {"a*b*c", "aXbYbZ", false},  {"*", "", false},
+        {"a**b", "axxb", true},      {"**/test_*.py", "t/test_a.py", true},
+        {"a/**/**/b", "a/b", true},  {"", "a", false},
+        {"a[", "a[", true},          {"x/[ab]/y", "x/a/y", true},
         {"[a/b]", "a", false},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
@@ -137,7 +137,8 @@ static void test_dist_info(void **state)
     put("Foo_Bar-1.2.dist-info/entry_points.txt", "[console_scripts]\na=b\n[pytest11]\nx = y\n");
     check("Foo_Bar-1.2.dist-info", "foo-bar 1.2 plugin: foo _foo single ns < werk-zeug a?");
     put("Foo_Bar-1.2.dist-info/direct_url.json", "{\"dir_info\": {\"editable\" : true}}");
-    check("Foo_Bar-1.2.dist-info", "foo-bar 1.2 editable plugin: foo _foo single ns < werk-zeug a?");
+    check("Foo_Bar-1.2.dist-info",
+          "foo-bar 1.2 editable plugin: foo _foo single ns < werk-zeug a?");
 }
 
 static void test_odd_metadata(void **state)
@@ -168,8 +169,8 @@ static void add(const char *name, const char *version, const char *requires, con
 {
     PTD_CLEANUP_FREE char *path = ptd_xasprintf("%s-x.dist-info/METADATA", name);
     PTD_CLEANUP_FREE char *files = ptd_xasprintf("%s-x.dist-info/RECORD", name);
-    PTD_CLEANUP_FREE char *text = ptd_xasprintf("Name: %s\nVersion: %s\nRequires-Dist: %s\n", name,
-                                                version, requires);
+    PTD_CLEANUP_FREE char *text =
+        ptd_xasprintf("Name: %s\nVersion: %s\nRequires-Dist: %s\n", name, version, requires);
     PTD_CLEANUP_FREE char *record_text = ptd_xasprintf("%s,%s,\n", record, version);
     put(path, text);
     put(files, record_text);

@@ -509,17 +509,13 @@ static void test_patterns(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_nothing_there),
-        TEST(test_rootdir),
-        TEST(test_versions),
-        TEST(test_refused),
-        TEST(test_values),
-        TEST(test_unknown_keys),
-        TEST(test_cache_dir),
-        TEST(test_config_hash), TEST(test_markers_in_hash), TEST(test_rules), TEST(test_bad_rules),
-        TEST(test_broken_files),
-        TEST(test_is_test_file),
-        cmocka_unit_test(test_patterns),
+        TEST(test_nothing_there),   TEST(test_rootdir),
+        TEST(test_versions),        TEST(test_refused),
+        TEST(test_values),          TEST(test_unknown_keys),
+        TEST(test_cache_dir),       TEST(test_config_hash),
+        TEST(test_markers_in_hash), TEST(test_rules),
+        TEST(test_bad_rules),       TEST(test_broken_files),
+        TEST(test_is_test_file),    cmocka_unit_test(test_patterns),
     };
     unsetenv("PYTEST_ADDOPTS");
     unsetenv("PYT_DIFF_CACHE_DIR");
