@@ -328,5 +328,9 @@ bool ptd_packages_read(const char *folder, const char *entry, struct ptd_distrib
         }
     }
     take_name(out, strcmp(entry, "EGG-INFO") == 0 ? ptd_path_basename(folder) : entry);
+    /* The name of the entry counts as well: it is how Python finds a distribution. */
+    PTD_CLEANUP_BUF struct ptd_buf both = PTD_BUF_INIT;
+    ptd_buf_addf(&both, "%s %s", entry, out->identity);
+    set_identity(out, &both);
     return true;
 }
