@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cmd/explain.h"
+#include "cmd/inspect.h"
 #include "cmd/run.h"
 #include "cmd/workspace.h"
 #include "session/session.h"
@@ -30,8 +32,31 @@ static int pass_through(const struct ptd_options *options, int *status, struct p
     return failed;
 }
 
+/* The commands of config/commands.c. */
+static const struct {
+    const char *name;
+    int (*run)(struct ptd_options *options, int *status, struct ptd_err *err);
+} commands[] = {
+    {"explain", ptd_cmd_explain},
+    {"inspect", ptd_cmd_inspect},
+};
+
+static int dispatch_verb(struct ptd_options *options, int *status, struct ptd_err *err)
+{
+    if (options->help || options->short_help) {
+        ptd_options_command_help(stdout, options->verb);
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        if (strcmp(commands[i].name, options->verb) == 0)
+            return commands[i].run(options, status, err);
+    PTD_BUG("a command without a function");
+}
+
 static int dispatch(struct ptd_options *options, int *status, struct ptd_err *err)
 {
+    if (options->verb)
+        return dispatch_verb(options, status, err);
     if (options->help || options->short_help) {
         ptd_options_help(stdout, options->help);
         return 0;

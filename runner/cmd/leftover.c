@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "cmd/prior.h"
 
 #define MAX_FACTS ((size_t)1 << 20)
 
@@ -212,11 +213,14 @@ int ptd_session_ingest(struct ptd_workspace *w, const char *dir,
         .is_test_file_arg = &in_scope,
         .ignored = (const char *const *)facts->ignored,
         .ignored_count = facts->ignored_count,
+        .prior = facts->prior ? ptd_prior_outcome : NULL,
+        .prior_arg = facts->prior,
     };
     int failed = ptd_ingest(&request, result, err);
     if (!failed && result->look_again && request.may_look_again) {
         /* Once more, with everything in view. */
         request.may_look_again = false;
+        request.prior = NULL; /* the tree as it was before the session is not known any more */
         ptd_ingest_result_release(result);
         failed = ptd_workspace_reload(w, err) < 0 || ptd_ingest(&request, result, err) < 0;
     }

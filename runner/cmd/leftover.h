@@ -24,6 +24,7 @@ struct ptd_session_facts {
     bool may_look_again;      /* the workspace's own session: not one that was left over */
     const char *const *scope; /* paths on the command line, or NULL; borrowed, not written */
     char *commit;             /* or NULL */
+    struct ptd_map *prior;    /* see cmd/prior.h; or NULL; borrowed, not written */
     char **ignored;           /* files that the plan leaves out; owned, not written */
     size_t ignored_count;
 };

@@ -11,9 +11,11 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "cmd/audit.h"
 #include "cmd/leftover.h"
 #include "cmd/line_coverage.h"
 #include "cmd/plan.h"
+#include "cmd/prior.h"
 #include "cmd/workspace.h"
 #include "report/summary.h"
 #include "session/session.h"
@@ -28,7 +30,8 @@ struct run {
     const char **keep; /* those of them that are node ids; owned array of borrowed */
     char python[64];   /* "CPython 3.11.7" */
     bool everything;
-    size_t unfinished;  /* tests that the interpreter did not survive */
+    struct ptd_ingest_result recorded; /* of this run; `recorded.run` is 0 when nothing was */
+    struct ptd_audit *audit;           /* with --audit, else NULL */
     bool unknown_paths; /* an argument names nothing that exists: pytest knows what to say */
     int no_lines;       /* -1: the file of --line-coverage could not be written */
     int status;
@@ -105,6 +108,8 @@ static void release(struct run *r)
         free(*s);
     free(r->scope);
     free(r->keep);
+    ptd_ingest_result_release(&r->recorded);
+    ptd_audit_free(r->audit);
     ptd_verdict_release(&r->verdict);
     ptd_workspace_close(&r->w);
 }
@@ -138,7 +143,7 @@ static bool known_idle(struct run *r, size_t *total)
     PTD_CLEANUP_FREE char *value = NULL;
     char digest[33];
     if (r->everything || o->since_baseline || o->baseline || (r->keep && r->keep[0]) ||
-        r->unknown_paths || o->json || o->dry_run)
+        r->unknown_paths || o->json || o->dry_run || o->audit)
         return false;
     idle_key(r, digest);
     if (ptd_store_meta_get(r->w.store, "idle", &value, NULL) < 0 || !value ||
@@ -256,15 +261,11 @@ static char *current_commit(const char *root)
 static int ingest(struct run *r, struct ptd_session_dir *dir, const struct ptd_session_facts *facts)
 {
     struct ptd_err err = {0};
-    struct ptd_ingest_result result = {0};
-    int failed = ptd_session_ingest(&r->w, dir->path, facts, &result, &err);
-    r->unfinished = failed ? 0 : result.unfinished;
+    int failed = ptd_session_ingest(&r->w, dir->path, facts, &r->recorded, &err);
     if (!failed && (!facts->baseline || mark_baseline(r, &err) == 0)) {
-        ptd_ingest_result_release(&result);
         ptd_session_dir_remove(dir);
         return 0;
     }
-    ptd_ingest_result_release(&result);
     if (err.sys_errno == EBADMSG) {
         /* The database is lost, the results are not: what is left over goes into a new one. */
         ptd_session_dir_leave(dir);
@@ -308,6 +309,21 @@ static size_t unaffected(const struct run *r)
     return r->verdict.selection.total - r->verdict.selection.tests;
 }
 
+/* With --audit --json standard output is for the answer. */
+static int run_session(struct run *r, const struct ptd_session_request *request,
+                       struct ptd_session_result *result, struct ptd_err *err)
+{
+    if (!r->audit || !r->options->json)
+        return ptd_session_run(request, result, err);
+    int output = dup(STDOUT_FILENO);
+    if (output < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
+        return ptd_err_sys(err, PTD_E_IO, "cannot keep pytest's output apart");
+    int failed = ptd_session_run(request, result, err);
+    dup2(output, STDOUT_FILENO);
+    close(output);
+    return failed;
+}
+
 static int run_selected(struct run *r, struct ptd_session_result *result, struct ptd_err *err)
 {
     const struct ptd_options *o = r->options;
@@ -319,6 +335,7 @@ static int run_selected(struct run *r, struct ptd_session_result *result, struct
         .commit = o->baseline ? current_commit(r->w.project.rootdir) : NULL,
     };
     struct ptd_session_dir dir;
+    PTD_CLEANUP_MAP struct ptd_map prior = PTD_MAP_INIT;
     bool record = r->w.writable && !o->collect_only && !o->debugger;
     if (o->debugger && r->w.writable && o->verbosity >= 0)
         fputs("pyt-diff: recording is off while a debugger is used\n", stderr);
@@ -333,6 +350,10 @@ static int run_selected(struct run *r, struct ptd_session_result *result, struct
         ptd_session_facts_release(&facts);
         return -1;
     }
+    ptd_prior_make(&r->verdict, &prior);
+    if (r->audit)
+        ptd_audit_limit_prior(r->audit, &prior);
+    facts.prior = &prior;
     bool select = !r->everything && !r->verdict.no_data;
     if (select)
         copy_ignored(&r->verdict.selection, &facts);
@@ -345,7 +366,7 @@ static int run_selected(struct run *r, struct ptd_session_result *result, struct
     bool lines = o->line_coverage != NULL;
     failed = ptd_plan_write(dir.path, r->w.project.rootdir, record || lines, lines, select,
                             &r->verdict.selection, (const char *const *)r->keep, err) < 0 ||
-             ptd_session_run(&request, result, err) < 0;
+             run_session(r, &request, result, err) < 0;
     if (!failed)
         r->no_lines = ptd_line_coverage_write(o, dir.path, r->w.project.rootdir,
                                               select ? unaffected(r) : 0, err);
@@ -355,6 +376,48 @@ static int run_selected(struct run *r, struct ptd_session_result *result, struct
         ingest(r, &dir, &facts);
     ptd_session_facts_release(&facts);
     return failed ? -1 : 0;
+}
+
+/* What the run showed beside what pytest has said. */
+static int conclude(struct run *r, struct ptd_err *err)
+{
+    PTD_CLEANUP_BUF struct ptd_buf text = PTD_BUF_INIT;
+    size_t missed = 0;
+    if (!r->audit) {
+        ptd_flaky_lines(&r->recorded, &text);
+        if (text.len && r->options->verbosity >= 0)
+            fputs(text.data, stderr);
+        return 0;
+    }
+    if (!r->recorded.run || r->recorded.tracer_problem || r->recorded.root_problem) {
+        const char *what = "the audit could compare nothing: nothing was recorded";
+        if (!r->status)
+            return ptd_err_set(err, PTD_E_STORE, "%s", what);
+        ptd_warn("%s", what);
+        return 0;
+    }
+    if (ptd_audit_compare(r->audit, &r->w, &r->recorded, &missed, err) < 0)
+        return -1;
+    if (r->options->json)
+        ptd_audit_json(r->audit, &r->recorded, r->status, &text);
+    else
+        ptd_audit_text(r->audit, &r->recorded, &text);
+    fputs(text.data, r->options->json ? stdout : stderr);
+    r->status = missed ? 1 : r->status;
+    return 0;
+}
+
+static int begin_audit(struct run *r, struct ptd_err *err)
+{
+    const struct ptd_options *o = r->options;
+    if (!o->audit || r->audit)
+        return 0;
+    if (o->collect_only || o->debugger)
+        return ptd_err_set(err, PTD_E_USAGE, "--audit records what runs, which %s excludes",
+                           o->debugger ? "a debugger" : "--collect-only");
+    if (!r->w.writable)
+        return ptd_err_set(err, PTD_E_STORE, "cannot audit without recording");
+    return ptd_audit_prepare(&r->w, (const char *const *)r->scope, &r->audit, err);
 }
 
 /* Decides and acts; r->status and r->signal are set. */
@@ -370,10 +433,10 @@ static int decide(struct run *r, struct ptd_err *err)
         r->status = o->fail_if_none ? 5 : 0;
         return 0;
     }
-    if (ptd_workspace_select(&r->w, (const char *const *)r->scope, r->everything, &r->verdict,
-                             err) < 0)
+    if (begin_audit(r, err) < 0 || ptd_workspace_select(&r->w, (const char *const *)r->scope,
+                                                        r->everything, &r->verdict, err) < 0)
         return -1;
-    if (o->json || o->dry_run)
+    if ((o->json && !o->audit) || o->dry_run)
         return answer(r, err);
     say(r);
     if (!r->verdict.selection.count && !r->verdict.no_data && !r->everything &&
@@ -389,18 +452,18 @@ static int decide(struct run *r, struct ptd_err *err)
         return -1;
     r->status = result.status;
     r->signal = result.signal;
-    if (r->status == 0 && r->unfinished) {
+    if (r->status == 0 && r->recorded.unfinished) {
         /* os._exit(0) in a test: pytest had no say, and what comes after it did not run. */
         ptd_warn("a test ended the interpreter; it and those behind it have not passed");
         r->status = 1;
     }
-    return 0;
+    return conclude(r, err);
 }
 
 static int run_without_store(struct run *r, struct ptd_err *err)
 {
     struct ptd_session_result result = {0};
-    if (r->options->json || r->options->dry_run)
+    if (r->options->json || r->options->dry_run || r->options->audit)
         return ptd_err_set(err, PTD_E_STORE, "there is no recorded data to select from");
     if (r->options->verbosity >= 0)
         fputs("pyt-diff: running all tests without recording\n", stderr);
@@ -431,7 +494,7 @@ static int open_and_decide(struct run *r, struct ptd_err *err)
 int ptd_cmd_run(struct ptd_options *options, int *status, struct ptd_err *err)
 {
     struct run r = {.options = options};
-    r.everything = options->mode == PTD_MODE_ALL || options->force;
+    r.everything = options->mode == PTD_MODE_ALL || options->force || options->audit;
     if (ptd_line_coverage_check(options, err) < 0)
         return -1;
     int result = open_and_decide(&r, err);

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "cmd/workspace.h"
+#include "store/details.h"
 
 /* Row ids of nodes → position in verdict->nodes + 1. */
 struct loader {
@@ -42,6 +43,16 @@ static int visit_node(const struct ptd_store_node *row, void *arg)
     return 0;
 }
 
+/* A test that its process did not survive, or that failed while recording was disturbed. */
+static bool is_partial(const struct ptd_record *row)
+{
+    struct ptd_reader r = ptd_reader_init(row->labels, row->labels_len);
+    while (r.pos < r.end && !r.bad)
+        if (ptd_reader_varint(&r) == PTD_LABEL_PLACE)
+            return false;
+    return true;
+}
+
 static int visit_record(const struct ptd_record *row, void *arg)
 {
     struct loader *l = arg;
@@ -61,6 +72,7 @@ static int visit_record(const struct ptd_record *row, void *arg)
                                     .id = row->id,
                                     .duration_us = row->duration_us,
                                     .baseline = row->baseline,
+                                    .partial = is_partial(row),
                                     .broken = SIZE_MAX,
                                     .tests_len = row->tests_len};
     if (broken)

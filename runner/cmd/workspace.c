@@ -138,6 +138,13 @@ static void say_stale(const char *left, const char *pattern)
              left, pattern);
 }
 
+char *ptd_workspace_skipped(const struct ptd_workspace *w)
+{
+    if (!ptd_path_within(w->project.cache_dir, w->project.rootdir))
+        return NULL;
+    return ptd_path_relative(w->project.cache_dir, w->project.rootdir);
+}
+
 int ptd_workspace_reload(struct ptd_workspace *w, struct ptd_err *err)
 {
     if (w->state_loaded)
@@ -146,9 +153,7 @@ int ptd_workspace_reload(struct ptd_workspace *w, struct ptd_err *err)
     if (read_habits(w, err) < 0)
         return -1;
     const char *outcome_args = w->options->outcome_args ? w->options->outcome_args : "";
-    PTD_CLEANUP_FREE char *skip = NULL;
-    if (ptd_path_within(w->project.cache_dir, w->project.rootdir))
-        skip = ptd_path_relative(w->project.cache_dir, w->project.rootdir);
+    PTD_CLEANUP_FREE char *skip = ptd_workspace_skipped(w);
     struct ptd_state_inputs inputs = {
         .root = w->project.rootdir,
         .skip = skip,

@@ -47,6 +47,8 @@ int ptd_workspace_rebuild(struct ptd_workspace *w, struct ptd_err *err);
 /* A path of the command line as the store spells it: relative to the root, "" for the root itself.
  * Owned. */
 char *ptd_workspace_relative(const struct ptd_workspace *w, const char *path);
+/* The directory of the data, relative to the root; NULL when it is elsewhere. Owned. */
+char *ptd_workspace_skipped(const struct ptd_workspace *w);
 bool ptd_workspace_is_test_file(const struct ptd_workspace *w, const char *path);
 
 /* What the configuration says, in the state's terms; borrowed. */

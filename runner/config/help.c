@@ -1,5 +1,7 @@
 #include <string.h>
 
+#include "config/commands.h"
+
 #include "config/option_table.h"
 
 #define WIDTH 80
@@ -47,6 +49,38 @@ static void print_option(FILE *out, const struct ptd_option_spec *spec, const ch
     wrapped(out, text, indent);
 }
 
+void ptd_help_option(FILE *out, const struct ptd_option_spec *spec)
+{
+    print_option(out, spec, spec->help, 26);
+}
+
+void ptd_help_paragraph(FILE *out, const char *text)
+{
+    wrapped(out, text, 0);
+}
+
+static void print_commands(FILE *out)
+{
+    fputs("\nCommands:\n", out);
+    for (size_t i = 0; i < ptd_command_count; i++) {
+        fprintf(out, "  %-24s", ptd_command_table[i].name);
+        wrapped(out, ptd_command_table[i].brief, 26);
+    }
+    fputs("  pyt-diff COMMAND --help tells more; a path of that name is written ./COMMAND.\n", out);
+}
+
+static void print_command_names(FILE *out)
+{
+    char names[512] = "Commands: ";
+    for (size_t i = 0; i < ptd_command_count; i++) {
+        size_t n = strlen(names);
+        snprintf(names + n, sizeof(names) - n, "%s%s", i ? ", " : "", ptd_command_table[i].name);
+    }
+    size_t n = strlen(names);
+    snprintf(names + n, sizeof(names) - n, "; 'pyt-diff COMMAND --help' tells more.");
+    wrapped(out, names, 0);
+}
+
 static void print_group(FILE *out, enum ptd_option_group group, const char *title)
 {
     fprintf(out, "\n%s:\n", title);
@@ -57,6 +91,7 @@ static void print_group(FILE *out, enum ptd_option_group group, const char *titl
 
 static const char usage[] =
     "Usage: pyt-diff [OPTIONS] [PYTEST ARGUMENTS]\n"
+    "       pyt-diff COMMAND [OPTIONS] [ARGUMENTS]\n"
     "\n"
     "Runs pytest on the tests that your changes affect. The first run runs all tests\n"
     "and records what each depends on.\n";
@@ -88,10 +123,16 @@ static const char tail[] =
 
 static const char pytests[] = "\npytest's own help: pyt-diff -- --help\n";
 
+void ptd_options_command_help(FILE *out, const char *verb)
+{
+    ptd_command_help(out, ptd_command_find(verb));
+}
+
 void ptd_options_help(FILE *out, bool full)
 {
     fputs(usage, out);
     if (!full) {
+        print_command_names(out);
         fputs("\nOptions:\n", out);
         for (size_t i = 0; i < ptd_option_count; i++)
             if (ptd_option_table[i].brief)
@@ -99,6 +140,7 @@ void ptd_options_help(FILE *out, bool full)
         fputs(pytests, out);
         return;
     }
+    print_commands(out);
     fputs(in_full, out);
     print_group(out, PTD_GROUP_SELECT, "What runs");
     print_group(out, PTD_GROUP_RECORD, "What is recorded");

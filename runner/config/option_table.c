@@ -26,6 +26,12 @@ static int set_text(struct ptd_options *options, const struct ptd_option_spec *s
     return 0;
 }
 
+int ptd_option_set_text(struct ptd_options *options, const struct ptd_option_spec *spec,
+                        const char *value, struct ptd_err *err)
+{
+    return set_text(options, spec, value, err);
+}
+
 static int set_number(struct ptd_options *options, const struct ptd_option_spec *spec,
                       const char *value, struct ptd_err *err)
 {
@@ -125,7 +131,7 @@ const struct ptd_option_spec ptd_option_table[] = {
      "Build the baseline, or bring it up to date",
      "Build the baseline: the first time all tests run, later those that changes affect."},
     {"--force", NULL, false, set_flag, AT(force), NULL, PTD_GROUP_RECORD,
-     "With --baseline: run and record every test",
+     NULL,
      "With --baseline: run every test and record it anew."},
     {"--no-record", NULL, false, set_flag, AT(no_record), NULL, PTD_GROUP_RECORD,
      "Leave the recorded data as it is",
@@ -149,9 +155,15 @@ const struct ptd_option_spec ptd_option_table[] = {
     {"--dry-run", NULL, false, set_flag, AT(dry_run), NULL, PTD_GROUP_SELECT,
      "Print what would run",
      "Print the node ids of the tests that would run, then their number; run nothing."},
+    {"--audit", NULL, false, set_flag, AT(audit), NULL, PTD_GROUP_SELECT,
+     "Run all tests, and report what the selection missed",
+     "Run all tests and list those whose outcome changed without being selected, with what changed"
+     " since; exit 1 when there are any, else with pytest's code. With --json the answer is on"
+     " standard output, and pytest's output on standard error."},
     {"--json", NULL, false, set_flag, AT(json), NULL, PTD_GROUP_SELECT,
      "Print what would run, with reasons, as JSON",
-     "Print the selection with its reasons as JSON on standard output; run nothing."},
+     "Print the answer as JSON on standard output: the selection with its reasons (nothing runs), the"
+     " audit, or what a command says."},
     {"--no-tests", "WHAT", false, set_no_tests, 0, "pass|fail", PTD_GROUP_SELECT, NULL,
      "When no test is affected: pass (exit 0, default) or fail (exit 5)."},
 
@@ -203,8 +215,6 @@ const struct ptd_option_spec ptd_option_table[] = {
 /* clang-format on */
 
 const size_t ptd_option_count = sizeof(ptd_option_table) / sizeof(ptd_option_table[0]);
-
-const char *const ptd_verbs[] = {NULL};
 
 const struct ptd_option_spec *ptd_option_find(const char *name, size_t len)
 {

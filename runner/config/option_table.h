@@ -40,7 +40,10 @@ extern const size_t ptd_option_count;
 /* NULL when there is none of this name. */
 const struct ptd_option_spec *ptd_option_find(const char *name, size_t len);
 
-/* The names of the commands, NULL-terminated; without one, it is a run. */
-extern const char *const ptd_verbs[];
+ptd_option_apply ptd_option_set_text;
+
+/* For --help: an option with its text, and running text. */
+void ptd_help_option(FILE *out, const struct ptd_option_spec *spec);
+void ptd_help_paragraph(FILE *out, const char *text);
 
 #endif

@@ -2,8 +2,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
+#include "config/commands.h"
 #include "config/nearest.h"
 #include "config/option_table.h"
 #include "config/pytest_args.h"
@@ -13,6 +15,9 @@ struct parser {
     struct ptd_options *out;
     struct ptd_pytest_args args;
     bool no_record; /* asked for by its own name, not by --diff */
+    const struct ptd_command *command;
+    const struct ptd_option_spec *seen[64]; /* options in front of the command */
+    size_t seen_count;
     struct ptd_err *err;
 };
 
@@ -101,6 +106,79 @@ static int check_misspelt(struct parser *p, const char *arg)
                                 "pytest's");
 }
 
+static int refuse_option(struct parser *p, const char *arg)
+{
+    PTD_CLEANUP_FREE char *name = ptd_xstrndup(arg, strcspn(arg, "="));
+    const char *near = strlen(name) > 3 ? ptd_command_nearest_option(p->command, name) : NULL;
+    ptd_err_set(p->err, PTD_E_USAGE, "%s has no option %s", p->command->name, name);
+    if (near)
+        return ptd_err_hint(p->err, "did you mean %s?", near);
+    if (p->command->pytest)
+        return ptd_err_hint(p->err, "arguments of pytest go behind \"--\"");
+    return ptd_err_hint(p->err, "run 'pyt-diff %s --help' for its options", p->command->name);
+}
+
+/* -v, -q, -vv: true when it was one of these. */
+static bool take_verbosity(struct parser *p, const char *arg)
+{
+    size_t n = strlen(arg);
+    if (n < 2 || arg[0] != '-' || strspn(arg + 1, "v") + strspn(arg + 1, "q") != n - 1)
+        return false;
+    p->out->verbosity += arg[1] == 'v' ? (int)n - 1 : 1 - (int)n;
+    return true;
+}
+
+static int check_words(struct parser *p)
+{
+    const struct ptd_command *c = p->command;
+    if (p->out->help || p->out->short_help)
+        return 0;
+    if (p->out->word_count >= c->least && p->out->word_count <= c->most)
+        return 0;
+    ptd_err_set(p->err, PTD_E_USAGE, "%s needs %s: %s", c->name,
+                p->out->word_count < c->least ? "an argument" : "fewer arguments", c->arguments);
+    return ptd_err_hint(p->err, "run 'pyt-diff %s --help'", c->name);
+}
+
+/* What stands behind the name of a command. */
+static int parse_command(struct parser *p, const char *const *argv, size_t count)
+{
+    for (size_t i = 0; i < p->seen_count; i++)
+        if (!ptd_command_option(p->command, p->seen[i]->name, strlen(p->seen[i]->name)))
+            return refuse_option(p, p->seen[i]->name);
+    p->out->words = ptd_xcalloc(count + 1, sizeof(char *));
+    for (size_t i = 0, used; i < count; i += used) {
+        const struct ptd_option_spec *spec =
+            ptd_command_option(p->command, argv[i], strcspn(argv[i], "="));
+        used = 1;
+        if (strcmp(argv[i], "--") == 0 && p->command->pytest) {
+            for (i++; i < count; i += used)
+                used = pass_on_group(p, argv + i, count - i);
+            break;
+        }
+        if (spec) {
+            if (own_option(p, spec, argv + i, count - i, &used) != 0)
+                return -1;
+        } else if (argv[i][0] == '-' && argv[i][1]) {
+            if (!take_verbosity(p, argv[i]))
+                return refuse_option(p, argv[i]);
+        } else {
+            p->out->words[p->out->word_count++] = argv[i];
+        }
+    }
+    return check_words(p);
+}
+
+/* A word that is no path, and nearly the name of a command. */
+static int check_misspelt_command(struct parser *p, const char *word)
+{
+    const char *near = ptd_command_nearest(word);
+    if (!near || strlen(word) < 5 || access(word, F_OK) == 0)
+        return 0;
+    ptd_err_set(p->err, PTD_E_USAGE, "there is no command and no path \"%s\"", word);
+    return ptd_err_hint(p->err, "did you mean %s?", near);
+}
+
 static int parse_args(struct parser *p, const char *const *argv, size_t count)
 {
     bool ours = true; /* until "--" */
@@ -115,7 +193,18 @@ static int parse_args(struct parser *p, const char *const *argv, size_t count)
         if (spec) {
             if (own_option(p, spec, argv + i, count - i, &used) != 0)
                 return -1;
+            if (p->seen_count < sizeof(p->seen) / sizeof(p->seen[0]))
+                p->seen[p->seen_count++] = spec;
             continue;
+        }
+        if (ours && !p->out->pytest_count && argv[i][0] != '-') {
+            p->command = ptd_command_find(argv[i]);
+            if (p->command) {
+                p->out->verb = p->command->name;
+                return parse_command(p, argv + i + 1, count - i - 1);
+            }
+            if (check_misspelt_command(p, argv[i]) != 0)
+                return -1;
         }
         if (ours && check_misspelt(p, argv[i]) != 0)
             return -1;
@@ -144,6 +233,11 @@ static int check_combination(struct parser *p)
         ptd_err_set(p->err, PTD_E_USAGE, "--force is for --baseline only");
         return ptd_err_hint(p->err, "'--mode all' runs every test");
     }
+    if (out->audit && (p->no_record || out->diff || out->dry_run))
+        return ptd_err_set(p->err, PTD_E_USAGE, "--audit and %s exclude each other",
+                           out->dry_run ? "--dry-run"
+                           : out->diff  ? "--diff"
+                                        : "--no-record");
     if (out->baseline && p->no_record)
         return ptd_err_set(p->err, PTD_E_USAGE, "--baseline and --no-record exclude each other");
     if (out->line_coverage && (out->off || out->dry_run || out->json || out->collect_only))
@@ -157,14 +251,6 @@ static int check_combination(struct parser *p)
     return 0;
 }
 
-static const char *verb(const char *arg)
-{
-    for (const char *const *v = ptd_verbs; *v; v++)
-        if (strcmp(*v, arg) == 0)
-            return *v;
-    return NULL;
-}
-
 int ptd_options_parse(int argc, char **argv, struct ptd_options *out, struct ptd_err *err)
 {
     *out = (struct ptd_options){0};
@@ -172,13 +258,7 @@ int ptd_options_parse(int argc, char **argv, struct ptd_options *out, struct ptd
     const char *env = getenv("PYTEST_ADDOPTS"), *dir = getenv("PYT_DIFF_CACHE_DIR");
     if (env)
         scan_words(&p.args, env);
-    const char *const *rest = (const char *const *)argv;
-    size_t count = (size_t)argc;
-    if (count && (out->verb = verb(rest[0]))) {
-        rest++;
-        count--;
-    }
-    int status = parse_args(&p, rest, count);
+    int status = parse_args(&p, (const char *const *)argv, (size_t)argc);
     if (status == 0)
         status = check_combination(&p);
     if (!out->cache_dir && dir && *dir)
@@ -241,6 +321,7 @@ void ptd_options_release(struct ptd_options *options)
 {
     free(options->pytest_args);
     free(options->paths);
+    free(options->words);
     free(options->rootdir_args);
     free(options->overrides);
     free(options->ignores);

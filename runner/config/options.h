@@ -4,7 +4,8 @@
  *
  * Rules: own options are long only and never abbreviated; `--name=value` and `--name value` both
  * work;
- * `--` ends ours and is passed on to nobody; a first argument that is the name of a verb selects
+ * `--` ends ours and is passed on to nobody; a first positional argument that is the name of a verb
+ * selects
  * it. Own options are recognised anywhere before `--`. An argument that follows a pytest option
  * which takes a value is that option's value, never ours (`-k --baseline`).
  */
@@ -30,7 +31,10 @@ enum ptd_mode {
 };
 
 struct ptd_options {
-    const char *verb; /* the command's name, NULL = run */
+    const char *verb;   /* the command's name (config/commands.h), NULL = run */
+    const char **words; /* its positional arguments; owned array of borrowed */
+    size_t word_count;
+    const char *inspect_test, *inspect_file; /* inspect --test, --file */
     /* what to do instead of running */
     bool help, short_help, version;
 
@@ -39,6 +43,7 @@ struct ptd_options {
     bool no_record;      /* --no-record: leave the data alone */
     bool since_baseline; /* --since-baseline */
     bool dry_run;        /* --dry-run: node ids, then a count */
+    bool audit;          /* --audit: run everything, report what would have been missed */
     bool json;           /* --json: the selection as JSON on stdout, nothing is run */
     bool fail_if_none;   /* --no-tests=fail: exit 5 when nothing is affected (default: pass) */
     enum ptd_mode mode;  /* --mode affected|all; --testmon-noselect is `all` */
@@ -119,5 +124,7 @@ void ptd_options_release(struct ptd_options *options);
 
 /* -h: one screen; --help: everything, from the table. */
 void ptd_options_help(FILE *out, bool full);
+/* The page of a command. */
+void ptd_options_command_help(FILE *out, const char *verb);
 
 #endif

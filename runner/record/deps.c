@@ -165,6 +165,7 @@ void ptd_dep_context_release(struct ptd_dep_context *c)
     ptd_dep_names_release(c);
     ptd_map_release(&c->closures);
     ptd_map_release(&c->prints);
+    ptd_map_release(&c->doubtful);
 }
 
 static int number_of(struct ptd_dep_context *c, const struct ptd_journal_code *code, uint32_t *out,
@@ -309,6 +310,21 @@ static int store_fingerprint(struct ptd_dep_context *c, const ptd_dep *items, si
     return 0;
 }
 
+/* A file that changed while the session ran. */
+static bool is_doubtful(const struct ptd_dep_context *c, const struct ptd_deps *items)
+{
+    for (size_t i = 0; i < items->count; i++) {
+        size_t at = (size_t)(items->items[i] >> 32);
+        const struct ptd_state_file *f = &c->state->files[at];
+        ptd_id seen = at < c->version_count ? c->versions[at] : 0;
+        if (seen < 0 || (seen == 0 && f->version <= 0))
+            return true;
+        if (f->loaded != PTD_VERSION_UNKNOWN && f->loaded != f->version)
+            return true;
+    }
+    return false;
+}
+
 static int compare_id(const void *a, const void *b)
 {
     ptd_id x = *(const ptd_id *)a, y = *(const ptd_id *)b;
@@ -337,7 +353,11 @@ int ptd_dep_store_set(struct ptd_dep_context *c, struct ptd_deps *items, ptd_id 
         ptd_buf_add_varint(&blob, (uint64_t)(ids[i] - last));
         last = ids[i];
     }
-    return ptd_store_depset(c->state->store, blob.data ? blob.data : "", blob.len, out, err);
+    if (ptd_store_depset(c->state->store, blob.data ? blob.data : "", blob.len, out, err) < 0)
+        return -1;
+    if (is_doubtful(c, items))
+        ptd_map_put(&c->doubtful, out, sizeof(*out), 1, NULL);
+    return 0;
 }
 
 int ptd_dep_scope_set(struct ptd_dep_context *c, uint32_t scope, ptd_id *out, struct ptd_err *err)

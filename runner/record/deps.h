@@ -57,6 +57,7 @@ struct ptd_dep_context {
     struct ptd_dep_names *names; /* of deps_names.c; owned */
     uint64_t *rule_marks;        /* per position in the state: which rules concern it; owned */
     size_t rule_mark_count;
+    struct ptd_map doubtful; /* ids of the sets with a part that nobody knows the content of */
 };
 
 int ptd_dep_context_init(struct ptd_dep_context *c, struct ptd_state *state,

@@ -11,15 +11,26 @@
 #include "record/deps.h"
 #include "record/deps_names.h"
 #include "record/deps_paths.h"
+#include "record/edges.h"
+#include "record/flaky.h"
+#include "record/parts.h"
 #include "state/codes.h"
+#include "store/details.h"
 
 /* Sessions between two looks for what no record needs any more. */
 #define GARBAGE_EVERY 32
 
+/* A dependency set, and whose it is. */
+struct labelled {
+    ptd_id id;
+    uint64_t label; /* enum ptd_label */
+};
+
 /* Dependency sets of one record, or of a part of several. */
 struct id_list {
-    ptd_id *items;
+    struct labelled *items;
     size_t count, cap;
+    uint64_t label; /* of what is added next */
 };
 
 struct ingest {
@@ -35,7 +46,10 @@ struct ingest {
     struct ptd_map collected; /* relative paths that got a record as files */
     struct ptd_map written;   /* absolute paths that the session itself changed */
     struct ptd_map endings;   /* of collected files that are not Python */
+    struct ptd_map labels;    /* names of fixtures → labels of the store */
     bool all_collected;       /* every process came to its end and looked at all files */
+    struct ptd_edges edges;
+    struct ptd_flaky_notes flaky;
 };
 
 /* One process of the session while its journal is turned into records. */
@@ -60,29 +74,41 @@ struct process {
 
 static void add_id(struct id_list *list, ptd_id id)
 {
-    list->items = ptd_xgrow(list->items, &list->cap, list->count + 1, sizeof(ptd_id));
-    list->items[list->count++] = id;
+    list->items = ptd_xgrow(list->items, &list->cap, list->count + 1, sizeof(*list->items));
+    list->items[list->count++] = (struct labelled){id, list->label};
+}
+
+static void add_labelled(struct id_list *list, ptd_id id, uint64_t label)
+{
+    list->label = label;
+    add_id(list, id);
 }
 
 static void add_ids(struct id_list *list, const struct id_list *more)
 {
     for (size_t i = 0; i < more->count; i++)
-        add_id(list, more->items[i]);
+        add_labelled(list, more->items[i].id, more->items[i].label);
 }
 
-static int compare_id(const void *a, const void *b)
+static int compare_labelled(const void *a, const void *b)
 {
-    ptd_id x = *(const ptd_id *)a, y = *(const ptd_id *)b;
-    return x < y ? -1 : x > y;
+    const struct labelled *x = a, *y = b;
+    if (x->id != y->id)
+        return x->id < y->id ? -1 : 1;
+    uint64_t left = ptd_label_rank(x->label), right = ptd_label_rank(y->label);
+    return left < right ? -1 : left > right;
 }
 
 /* Equal dependencies must give equal bytes: sorted, each once. */
-static void write_ids(struct id_list *list, struct ptd_buf *out)
+static void write_ids(struct id_list *list, struct ptd_buf *out, struct ptd_buf *labels)
 {
-    qsort(list->items, list->count, sizeof(ptd_id), compare_id);
-    for (size_t i = 0; i < list->count; i++)
-        if (i == 0 || list->items[i] != list->items[i - 1])
-            ptd_buf_add_varint(out, (uint64_t)list->items[i]);
+    qsort(list->items, list->count, sizeof(*list->items), compare_labelled);
+    for (size_t i = 0; i < list->count; i++) {
+        if (i && list->items[i].id == list->items[i - 1].id)
+            continue;
+        ptd_buf_add_varint(out, (uint64_t)list->items[i].id);
+        ptd_buf_add_varint(labels, list->items[i].label);
+    }
 }
 
 static char *relative_path(const struct ingest *in, const char *path)
@@ -147,8 +173,8 @@ static int make_session_sets(struct process *p, struct ptd_err *err)
         ptd_dep_store_set(&p->deps, &items, &own, err) < 0 ||
         ptd_dep_closure_set(&p->deps, files, &closure, &p->session_flags, err) < 0)
         goto out;
-    add_id(&p->session, own);
-    add_id(&p->session, closure);
+    add_labelled(&p->session, own, PTD_LABEL_SESSION);
+    add_labelled(&p->session, closure, PTD_LABEL_SESSION_IMPORTS);
     result = 0;
 out:
     ptd_deps_release(&items);
@@ -166,6 +192,38 @@ static int never_valid(struct process *p, ptd_id file, ptd_id *out, struct ptd_e
         return -1;
     ptd_buf_add_varint(&blob, (uint64_t)fingerprint);
     return ptd_store_depset(p->in->store, blob.data, blob.len, out, err);
+}
+
+/* "fixture cart (tests/conftest.py)", as a label of the store. */
+static int fixture_label(struct process *p, const struct ptd_journal_scope *s, uint64_t *out,
+                         struct ptd_err *err)
+{
+    PTD_CLEANUP_BUF struct ptd_buf name = PTD_BUF_INIT;
+    ptd_id id;
+    ptd_buf_add(&name, s->label, strcspn(s->label, "["));
+    if (s->file != PTD_J_NO_FILE && p->deps.files[s->file].at != SIZE_MAX)
+        ptd_buf_addf(&name, " (%s)", p->in->request->state->files[p->deps.files[s->file].at].path);
+    uint64_t known = ptd_map_get(&p->in->labels, name.data ? name.data : "", 0);
+    if (!known) {
+        if (ptd_store_label(p->in->store, name.data ? name.data : "", &id, err) < 0)
+            return -1;
+        known = PTD_LABEL_FIXTURE + (uint64_t)id;
+        ptd_map_puts(&p->in->labels, name.data ? name.data : "", known);
+    }
+    *out = known;
+    return 0;
+}
+
+static int scope_label(struct process *p, const struct ptd_journal_scope *s, uint64_t *out,
+                       struct ptd_err *err)
+{
+    if (s->kind == PTD_SCOPE_FIXTURE)
+        return fixture_label(p, s, out, err);
+    *out = s->kind == PTD_SCOPE_TEST      ? PTD_LABEL_OWN
+           : s->kind == PTD_SCOPE_COLLECT ? PTD_LABEL_COLLECTION
+           : s->kind == PTD_SCOPE_SESSION ? PTD_LABEL_SESSION
+                                          : PTD_LABEL_UNKNOWN;
+    return 0;
 }
 
 static void drop_files(struct ptd_u32s *files, const unsigned char *which)
@@ -191,7 +249,9 @@ static int add_scope_sets(struct process *p, const struct ptd_u32s *scopes,
     for (size_t i = 0; i < scopes->count && result == 0; i++) {
         uint32_t scope = scopes->items[i];
         *flags |= p->journal->scopes[scope].flags;
-        result = ptd_dep_scope_set(&p->deps, scope, &set, err);
+        result = scope_label(p, &p->journal->scopes[scope], &sets->label, err);
+        if (result == 0)
+            result = ptd_dep_scope_set(&p->deps, scope, &set, err);
         if (result == 0)
             add_id(sets, set);
         ptd_dep_scope_files(&p->deps, scope, &files);
@@ -201,7 +261,7 @@ static int add_scope_sets(struct process *p, const struct ptd_u32s *scopes,
     if (result == 0 && files.count) {
         result = ptd_dep_closure_set(&p->deps, &files, &set, flags, err);
         if (result == 0)
-            add_id(sets, set);
+            add_labelled(sets, set, known ? PTD_LABEL_TEST_IMPORTS : PTD_LABEL_FILE_IMPORTS);
     }
     free(files.items);
     return result;
@@ -227,7 +287,7 @@ static int add_place(struct process *p, const char *path, bool whole, ptd_id *fi
     ptd_deps_release(&items);
     if (failed)
         return -1;
-    add_id(sets, set);
+    add_labelled(sets, set, PTD_LABEL_PLACE);
     return 0;
 }
 
@@ -235,7 +295,7 @@ static int put_record(struct process *p, ptd_id node, ptd_id file, uint32_t outc
                       uint64_t duration_us, uint32_t flags, struct id_list *sets,
                       const struct ptd_buf *tests, struct ptd_err *err)
 {
-    PTD_CLEANUP_BUF struct ptd_buf blob = PTD_BUF_INIT;
+    PTD_CLEANUP_BUF struct ptd_buf blob = PTD_BUF_INIT, labels = PTD_BUF_INIT;
     bool failure = outcome == PTD_OUTCOME_FAILED || outcome == PTD_OUTCOME_ERROR;
     flags |= p->session_flags | p->in->controller_flags;
     /* A failure in nobody knows which state counts until the test has passed. */
@@ -251,15 +311,15 @@ static int put_record(struct process *p, ptd_id node, ptd_id file, uint32_t outc
         else if (!p->everything && ptd_dep_everything_set(&p->deps, &p->everything, err) < 0)
             return -1;
         else
-            add_id(sets, p->everything);
+            add_labelled(sets, p->everything, PTD_LABEL_EVERYTHING);
     }
     if (flags & PTD_SCOPE_INCOMPLETE) {
         ptd_id never;
         if (never_valid(p, file, &never, err) < 0)
             return -1;
-        add_id(sets, never);
+        add_labelled(sets, never, PTD_LABEL_NEVER);
     }
-    write_ids(sets, &blob);
+    write_ids(sets, &blob, &labels);
     struct ptd_record record = {
         .node = node,
         .outcome = (int)outcome,
@@ -269,6 +329,8 @@ static int put_record(struct process *p, ptd_id node, ptd_id file, uint32_t outc
         .depsets_len = blob.len,
         .tests = tests ? tests->data : NULL,
         .tests_len = tests ? tests->len : 0,
+        .labels = labels.data,
+        .labels_len = labels.len,
     };
     return ptd_store_record(p->in->store, p->in->environment, &record, err);
 }
@@ -340,6 +402,21 @@ static int use_collection(struct process *p, const char *path, uint32_t scope, s
     return failed ? -1 : 0;
 }
 
+/* Whether all that a test depended on is known, and was as it is when the session began. */
+static bool is_certain(const struct process *p, uint32_t flags, const struct id_list *sets)
+{
+    flags |= p->session_flags | p->in->controller_flags;
+    if ((flags & PTD_SCOPE_INCOMPLETE) ||
+        ((flags & PTD_SCOPE_OPAQUE) && !p->in->request->state->all_files))
+        return false;
+    for (size_t i = 0; p->deps.doubtful.count && i < sets->count; i++) {
+        ptd_id id = sets->items[i].id;
+        if (ptd_map_find(&p->deps.doubtful, &id, sizeof(id)) != PTD_MAP_NONE)
+            return false;
+    }
+    return true;
+}
+
 static int ingest_test(struct process *p, const struct ptd_journal_test *t, struct ptd_err *err)
 {
     struct ingest *in = p->in;
@@ -356,6 +433,8 @@ static int ingest_test(struct process *p, const struct ptd_journal_test *t, stru
                  ptd_store_node(in->store, t->nodeid, p->collect_file, false, &node, err) < 0 ||
                  put_record(p, node, p->collect_file, t->outcome, t->duration_us, flags, &sets,
                             NULL, err) < 0;
+    if (!failed && is_certain(p, flags, &sets))
+        ptd_flaky_note(&in->flaky, in->request, node, t->nodeid, (int)t->outcome);
     free(sets.items);
     free(own.items);
     in->result->tests += failed ? 0 : 1;
@@ -443,7 +522,7 @@ static int record_not_collected(struct process *p, const char *path, struct ptd_
     int failed = add_place(p, path, false, &file, &sets, err) < 0 ||
                  conftest_set(p, dir, &set, &flags, err) < 0;
     if (!failed)
-        add_id(&sets, set);
+        add_labelled(&sets, set, PTD_LABEL_CONFTESTS);
     failed = failed || ptd_store_node(p->in->store, path, file, true, &node, err) < 0 ||
              put_record(p, node, file, PTD_OUTCOME_NOT_COLLECTED, 0, flags, &sets, &none, err) < 0;
     free(sets.items);
@@ -494,6 +573,8 @@ static int ingest_runner(struct ingest *in, const struct ptd_journal *journal, s
 {
     struct process p;
     int result = process_start(&p, in, journal, err);
+    if (result == 0)
+        ptd_edges_add(&in->edges, &p.deps);
     for (size_t i = 0; result == 0 && i < journal->collect_count; i++)
         result = ingest_collect(&p, &journal->collects[i], err);
     for (size_t i = 0; result == 0 && i < journal->test_count; i++)
@@ -685,6 +766,12 @@ static uint64_t start_of(const char *session_dir)
     return (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
 }
 
+static int save_flaky(struct ingest *in, struct ptd_err *err)
+{
+    in->result->run = in->run;
+    return ptd_flaky_save(&in->flaky, in->request->state, in->environment, in->result, err);
+}
+
 /* One transaction's work. */
 static int ingest_journals(struct ingest *in, const struct journals *journals, struct ptd_err *err)
 {
@@ -696,6 +783,7 @@ static int ingest_journals(struct ingest *in, const struct journals *journals, s
     if (in->result->look_again && in->request->may_look_again)
         return 0;
     if (ingest_all(in, journals, err) < 0 || ptd_codes_save(in->request->state, err) < 0 ||
+        ptd_edges_save(&in->edges, in->store, err) < 0 || save_flaky(in, err) < 0 ||
         ptd_store_prune(in->store, in->environment, in->run, err) < 0)
         return -1;
     return in->run % GARBAGE_EVERY == 0 ? ptd_store_collect_garbage(in->store, err) : 0;
@@ -728,6 +816,9 @@ int ptd_ingest(const struct ptd_ingest_request *request, struct ptd_ingest_resul
     ptd_map_release(&in.collected);
     ptd_map_release(&in.endings);
     ptd_map_release(&in.written);
+    ptd_map_release(&in.labels);
+    ptd_edges_release(&in.edges);
+    ptd_flaky_release(&in.flaky);
     return failed ? -1 : 0;
 }
 
@@ -735,5 +826,8 @@ void ptd_ingest_result_release(struct ptd_ingest_result *result)
 {
     free(result->tracer_problem);
     free(result->root_problem);
+    for (size_t i = 0; i < result->flaky_count; i++)
+        free(result->flaky[i].nodeid);
+    free(result->flaky);
     *result = (struct ptd_ingest_result){0};
 }

@@ -35,13 +35,26 @@ struct ptd_ingest_request {
     /* Files that pytest was told not to collect: that they were not says nothing. */
     const char *const *ignored;
     size_t ignored_count;
+    /* Outcome and id of the record that held for this test when the session began, -1: none did.
+     * NULL: that is not known. */
+    int (*prior)(const char *nodeid, ptd_id *record, void *arg);
+    void *prior_arg;
+};
+
+/* A test that came out otherwise than before, with nothing changed that it depends on. */
+struct ptd_flaky {
+    char *nodeid; /* owned */
+    int before, after;
 };
 
 struct ptd_ingest_result {
-    size_t tests;      /* recorded */
-    size_t journals;   /* read */
-    size_t torn;       /* journals with unreadable ends */
-    size_t unfinished; /* tests that the process died in */
+    size_t tests;            /* recorded */
+    size_t journals;         /* read */
+    size_t torn;             /* journals with unreadable ends */
+    size_t unfinished;       /* tests that the process died in */
+    ptd_id run;              /* row of this session */
+    struct ptd_flaky *flaky; /* owned */
+    size_t flaky_count, flaky_cap;
     bool doctests;
     /* The tree was looked at too narrowly for what the session did: other files than Python were
      * collected, or programs were started, for the first time. With `may_look_again` nothing was

@@ -25,6 +25,7 @@ struct ptd_select_record {
     size_t broken; /* number of the dependency that does not hold, SIZE_MAX: all hold */
     uint64_t duration_us;
     bool baseline;
+    bool partial;      /* a failure of which not all dependencies are known; for the caller */
     const char *tests; /* of a file: its node ids, NUL-terminated each; borrowed */
     size_t tests_len;
 };

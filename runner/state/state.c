@@ -61,7 +61,10 @@ static struct ptd_state_file *append(struct ptd_state *state, ptd_id id, enum pt
     size_t at = ptd_map_put(&state->index, key.data, key.len, state->count, NULL);
     state->files = ptd_xgrow(state->files, &state->cap, state->count + 1, sizeof(*state->files));
     struct ptd_state_file *f = &state->files[state->count++];
-    *f = (struct ptd_state_file){.id = id, .kind = kind, .path = state->index.entries[at].key + 1};
+    *f = (struct ptd_state_file){.id = id,
+                                 .kind = kind,
+                                 .path = state->index.entries[at].key + 1,
+                                 .loaded = PTD_VERSION_UNKNOWN};
     if (id > 0) {
         if ((size_t)id >= state->by_id_size) {
             size_t size = (size_t)id * 2 + 64;
@@ -396,6 +399,8 @@ static int bring_up_to_date(struct ptd_state *state, const struct ptd_state_inpu
         set_fact(state, PTD_FILE_OPTIONS, &inputs->options, err) < 0 ||
         refresh_facts(state, err) < 0)
         return -1;
+    for (size_t i = 0; i < state->count; i++)
+        state->files[i].loaded = state->files[i].version;
     return 0;
 }
 

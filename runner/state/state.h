@@ -45,6 +45,7 @@ struct ptd_state_file {
     uint64_t hashed_at;
     ptd_id version;  /* now; 0 = absent */
     ptd_id previous; /* before this run looked */
+    ptd_id loaded;   /* when the state was loaded; PTD_VERSION_UNKNOWN: not known then */
     struct ptd_hash128 hash;
     bool unreadable; /* it is there and cannot be read */
 };

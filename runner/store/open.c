@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "store/details.h"
 #include "store/internal.h"
 #include "store/schema.h"
 #include "store/store.h"
@@ -110,8 +111,8 @@ static enum verdict judge(struct ptd_store *store, const char **why, int *code)
     if (ask(store,
             "SELECT count(*) FROM sqlite_master WHERE type = 'table'"
             " AND name IN ('meta','environment','version','file','fingerprint',"
-            "'used_version','depset','node','run','record')",
-            code) != 10) {
+            "'used_version','depset','node','run','record','label','imports','flaky')",
+            code) != 13) {
         *why = "is corrupt";
         return BAD;
     }
@@ -261,6 +262,23 @@ int ptd_store_open(const char *dir, bool read_only, struct ptd_store **out, char
     store->path = ptd_xstrdup(path);
     store->read_only = read_only;
     if (open_checked(store, note, err) < 0) {
+        ptd_store_close(store);
+        return -1;
+    }
+    *out = store;
+    return 0;
+}
+
+int ptd_store_open_file(const char *path, struct ptd_store **out, struct ptd_err *err)
+{
+    char *note = NULL;
+    *out = NULL;
+    if (access(path, F_OK) < 0)
+        return ptd_err_sys(err, PTD_E_STORE, "cannot open %s", path);
+    struct ptd_store *store = ptd_xcalloc(1, sizeof(*store));
+    store->path = ptd_xstrdup(path);
+    store->read_only = true;
+    if (open_checked(store, &note, err) < 0) {
         ptd_store_close(store);
         return -1;
     }

@@ -28,6 +28,7 @@
     "  inode INTEGER NOT NULL DEFAULT 0,"                                                          \
     "  hashed_at INTEGER NOT NULL DEFAULT 0,"                                                      \
     "  version_id INTEGER REFERENCES version(id),"                                                 \
+    "  changed_at INTEGER NOT NULL DEFAULT 0,"                                                     \
     "  UNIQUE (kind, path));"                                                                      \
     "CREATE TABLE fingerprint ("                                                                   \
     "  id INTEGER PRIMARY KEY,"                                                                    \
@@ -53,7 +54,8 @@
     "  id INTEGER PRIMARY KEY,"                                                                    \
     "  started TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,"                                           \
     "  baseline INTEGER NOT NULL,"                                                                 \
-    "  git_commit TEXT);"                                                                          \
+    "  git_commit TEXT,"                                                                           \
+    "  recorded_at INTEGER NOT NULL DEFAULT 0);"                                                   \
     "CREATE TABLE record ("                                                                        \
     "  id INTEGER PRIMARY KEY,"                                                                    \
     "  node_id INTEGER NOT NULL REFERENCES node(id) ON DELETE CASCADE,"                            \
@@ -64,8 +66,24 @@
     "  baseline INTEGER NOT NULL DEFAULT 0,"                                                       \
     "  depsets BLOB NOT NULL,"                                                                     \
     "  tests BLOB,"                                                                                \
+    "  labels BLOB,"                                                                               \
     "  UNIQUE (node_id, environment_id, depsets));" /* Whatever can be deleted is looked for in    \
                                                        those that refer to it. */                  \
+    "CREATE TABLE label ("                                                                         \
+    "  id INTEGER PRIMARY KEY,"                                                                    \
+    "  name TEXT NOT NULL UNIQUE);"                                                                \
+    "CREATE TABLE imports ("                                                                       \
+    "  file_id INTEGER PRIMARY KEY REFERENCES file(id),"                                           \
+    "  imported BLOB NOT NULL,"                                                                    \
+    "  entered BLOB NOT NULL);"                                                                    \
+    "CREATE TABLE flaky ("                                                                         \
+    "  node_id INTEGER NOT NULL REFERENCES node(id) ON DELETE CASCADE,"                            \
+    "  environment_id INTEGER NOT NULL REFERENCES environment(id),"                                \
+    "  times INTEGER NOT NULL,"                                                                    \
+    "  last TEXT NOT NULL,"                                                                        \
+    "  outcome_before INTEGER NOT NULL,"                                                           \
+    "  outcome_after INTEGER NOT NULL,"                                                            \
+    "  PRIMARY KEY (node_id, environment_id)) WITHOUT ROWID;"                                      \
     "CREATE INDEX file_version ON file (version_id);"                                              \
     "CREATE INDEX record_run ON record (run_id);"
 

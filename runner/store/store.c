@@ -19,13 +19,18 @@ static const char *const statement_text[PTD_SQL_COUNT] = {
                      " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
     [SQL_ENVIRONMENT_ADD] = "INSERT OR IGNORE INTO environment (name) VALUES (?1)",
     [SQL_ENVIRONMENT_GET] = "SELECT id FROM environment WHERE name = ?1",
-    [SQL_FILES] = "SELECT f.id, f.path, f.kind, f.size, f.mtime, f.ctime, f.inode, f.hashed_at,"
-                  " f.version_id, v.hash FROM file f LEFT JOIN version v ON v.id = f.version_id"
-                  " ORDER BY f.kind, f.path",
+    [SQL_FILES] =
+        "SELECT f.id, f.path, f.kind, f.size, f.mtime, f.ctime, f.inode, f.hashed_at,"
+        " f.version_id, v.hash, f.changed_at FROM file f LEFT JOIN version v ON v.id = f.version_id"
+        " ORDER BY f.kind, f.path",
     [SQL_FILE_ADD] = "INSERT OR IGNORE INTO file (kind, path) VALUES (?1, ?2)",
     [SQL_FILE_GET] = "SELECT id FROM file WHERE kind = ?1 AND path = ?2",
+    /* What is seen for the first time has not changed since its own time stamps. */
     [SQL_FILE_SEEN] = "UPDATE file SET size = ?2, mtime = ?3, ctime = ?4, inode = ?5,"
-                      " hashed_at = ?6, version_id = ?7 WHERE id = ?1",
+                      " hashed_at = ?6, version_id = ?7,"
+                      " changed_at = CASE WHEN version_id IS ?7 THEN changed_at"
+                      " WHEN version_id IS NULL AND changed_at = 0 THEN max(?3, ?4)"
+                      " ELSE ?8 END WHERE id = ?1",
     [SQL_VERSION_ADD] = "INSERT OR IGNORE INTO version (hash) VALUES (?1)",
     [SQL_VERSION_GET] = "SELECT id, coalesce(blocks, source) IS NOT NULL"
                         " FROM version WHERE hash = ?1",
@@ -49,23 +54,42 @@ static const char *const statement_text[PTD_SQL_COUNT] = {
     [SQL_NODE_ADD] = "INSERT OR IGNORE INTO node (is_file, name, file_id) VALUES (?1, ?2, ?3)",
     [SQL_NODE_GET] = "SELECT id FROM node WHERE is_file = ?1 AND name = ?2",
     [SQL_NODE_EACH] = "SELECT id, name, file_id, is_file FROM node",
-    [SQL_RUN_ADD] = "INSERT INTO run (baseline, git_commit) VALUES (?1, ?2)",
+    [SQL_RUN_ADD] = "INSERT INTO run (baseline, git_commit, recorded_at) VALUES (?1, ?2, ?3)",
     [SQL_RECORD_PUT] = "INSERT INTO record (environment_id, node_id, depsets, run_id, outcome,"
-                       " duration_us, tests) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+                       " duration_us, tests, labels) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
                        " ON CONFLICT (node_id, environment_id, depsets) DO UPDATE SET"
                        " run_id = excluded.run_id, outcome = excluded.outcome,"
-                       " duration_us = excluded.duration_us, tests = excluded.tests",
+                       " duration_us = excluded.duration_us, tests = excluded.tests,"
+                       " labels = excluded.labels",
     [SQL_RECORD_PRUNE] = "DELETE FROM record WHERE baseline = 0 AND id IN (SELECT id FROM"
                          " (SELECT id, row_number() OVER (PARTITION BY node_id"
                          " ORDER BY run_id DESC, id DESC) AS place FROM record"
                          " WHERE environment_id = ?1 AND node_id IN"
                          " (SELECT node_id FROM record WHERE run_id = ?3)) WHERE place > ?2)",
-    [SQL_RECORD_EACH] = "SELECT id, node_id, outcome, duration_us, run_id, baseline, depsets, tests"
-                        " FROM record WHERE environment_id = ?1"
-                        " ORDER BY node_id, run_id DESC, id DESC",
+    [SQL_RECORD_EACH] =
+        "SELECT id, node_id, outcome, duration_us, run_id, baseline, depsets, tests,"
+        " labels FROM record WHERE environment_id = ?1"
+        " ORDER BY node_id, run_id DESC, id DESC",
     [SQL_BASELINE_CLEAR] = "UPDATE record SET baseline = 0"
                            " WHERE environment_id = ?1 AND baseline = 1",
     [SQL_BASELINE_SET] = "UPDATE record SET baseline = 1 WHERE id = ?1",
+    [SQL_LABEL_ADD] = "INSERT INTO label (name) VALUES (?1)",
+    [SQL_LABEL_GET] = "SELECT id FROM label WHERE name = ?1",
+    [SQL_LABEL_EACH] = "SELECT id, name FROM label",
+    [SQL_IMPORTS_SET] = "INSERT OR REPLACE INTO imports VALUES (?1, ?2, ?3)",
+    [SQL_IMPORTS_EACH] = "SELECT file_id, imported, entered FROM imports",
+    [SQL_FLAKY_ADD] = "INSERT INTO flaky VALUES (?1, ?2, 1, CURRENT_TIMESTAMP, ?3, ?4)"
+                      " ON CONFLICT (node_id, environment_id) DO UPDATE SET times = times + 1,"
+                      " last = excluded.last, outcome_before = excluded.outcome_before,"
+                      " outcome_after = excluded.outcome_after",
+    [SQL_FLAKY_EACH] = "SELECT f.node_id, n.name, f.environment_id, f.times, f.last,"
+                       " f.outcome_before, f.outcome_after FROM flaky f"
+                       " JOIN node n ON n.id = f.node_id ORDER BY n.name",
+    [SQL_RUN_EACH] = "SELECT id, started, baseline, git_commit, recorded_at FROM run ORDER BY id",
+    [SQL_ENVIRONMENT_EACH] = "SELECT id, name FROM environment ORDER BY name",
+    [SQL_FINGERPRINT_ONE] = "SELECT file_id, version_id, codes FROM fingerprint WHERE id = ?1",
+    [SQL_RECORD_ONE] = "SELECT depsets FROM record WHERE id = ?1",
+    [SQL_DEPSET_ONE] = "SELECT fingerprints FROM depset WHERE id = ?1",
 };
 
 int ptd_store_fail(struct ptd_store *store, struct ptd_err *err, const char *what)
@@ -94,6 +118,13 @@ sqlite3_stmt *ptd_store_prepare(struct ptd_store *store, enum ptd_sql which, str
         return NULL;
     }
     return store->statements[which];
+}
+
+static sqlite3_int64 now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (sqlite3_int64)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
 /* Runs a statement that returns no row; resets it. */
@@ -211,6 +242,7 @@ int ptd_store_files(struct ptd_store *store, struct ptd_store_files *out, struct
                     (size_t)sqlite3_column_bytes(stmt, 1) + 1);
         for (int i = 0; i < 4; i++)
             f->sig[i] = (uint64_t)sqlite3_column_int64(stmt, 3 + i);
+        f->changed_at = (uint64_t)sqlite3_column_int64(stmt, 10);
         if (sqlite3_column_bytes(stmt, 9) == (int)sizeof(f->hash))
             memcpy(&f->hash, sqlite3_column_blob(stmt, 9), sizeof(f->hash));
     }
@@ -265,6 +297,7 @@ int ptd_store_file_seen(struct ptd_store *store, ptd_id file, const uint64_t sig
         sqlite3_bind_int64(stmt, 7, version);
     else
         sqlite3_bind_null(stmt, 7);
+    sqlite3_bind_int64(stmt, 8, now_ns());
     return run(store, stmt, err, "cannot write");
 }
 
@@ -449,6 +482,7 @@ int ptd_store_run_start(struct ptd_store *store, bool baseline, const char *comm
         return -1;
     sqlite3_bind_int(stmt, 1, baseline);
     sqlite3_bind_text(stmt, 2, commit, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(stmt, 3, now_ns());
     if (run(store, stmt, err, "cannot write") < 0)
         return -1;
     *out = sqlite3_last_insert_rowid(store->db);
@@ -472,6 +506,10 @@ int ptd_store_record(struct ptd_store *store, ptd_id environment, const struct p
         sqlite3_bind_blob64(put, 7, record->tests, record->tests_len, SQLITE_STATIC);
     else
         sqlite3_bind_null(put, 7);
+    if (record->labels)
+        sqlite3_bind_blob64(put, 8, record->labels, record->labels_len, SQLITE_STATIC);
+    else
+        sqlite3_bind_null(put, 8);
     return run(store, put, err, "cannot write");
 }
 
@@ -558,6 +596,8 @@ int ptd_store_each_record(struct ptd_store *store, ptd_id environment,
             .depsets_len = (size_t)sqlite3_column_bytes(stmt, 6),
             .tests = sqlite3_column_blob(stmt, 7),
             .tests_len = (size_t)sqlite3_column_bytes(stmt, 7),
+            .labels = sqlite3_column_blob(stmt, 8),
+            .labels_len = (size_t)sqlite3_column_bytes(stmt, 8),
         };
         stopped = visit(&record, arg);
     }

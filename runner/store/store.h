@@ -45,6 +45,9 @@ struct ptd_store_file {
     uint64_t hashed_at;      /* wall clock in ns when it was hashed */
     ptd_id version;          /* 0: absent */
     struct ptd_hash128 hash; /* of the version */
+    /* Wall clock in ns when another content than before was noticed; of what was seen only once,
+     * its own time stamp. */
+    uint64_t changed_at;
 };
 
 struct ptd_store_files {
@@ -74,6 +77,8 @@ struct ptd_record {
     size_t depsets_len;
     const void *tests; /* for a file: the node ids of its tests, each NUL-terminated; else NULL */
     size_t tests_len;
+    const void *labels; /* a varint for each of `depsets`: whose it is, see store/details.h */
+    size_t labels_len;
 };
 /* For a file that looks like a test file and that a complete run did not collect. */
 #define PTD_OUTCOME_NOT_COLLECTED 100

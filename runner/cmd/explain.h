@@ -1,0 +1,39 @@
+/* `pyt-diff explain`: why a test runs or does not, and what a change of a file would run. */
+#ifndef PTD_CMD_EXPLAIN_H
+#define PTD_CMD_EXPLAIN_H
+
+#include "base/buf.h"
+#include "cmd/workspace.h"
+#include "record/importers.h"
+
+/* What both kinds of questions are answered from. */
+struct ptd_explain {
+    struct ptd_workspace w;
+    struct ptd_verdict verdict;
+    ptd_id environment;
+    struct ptd_map selected; /* node id, or path of a file to collect → its item */
+    struct ptd_map labels;   /* id of a fixture's label → position in label_names */
+    char **label_names;      /* owned */
+    size_t label_count, label_cap;
+    struct ptd_importers importers;
+    bool json, verbose;
+    const char *itself; /* what the scope of the explained test is called */
+    struct ptd_buf out; /* the answers so far */
+    size_t answers;     /* that are in it */
+};
+
+/* Position of the record that stands for a test: the newest that holds, else the newest; SIZE_MAX:
+ * there is none. */
+size_t ptd_explain_record(const struct ptd_explain *e, const struct ptd_select_node *node);
+
+/* Why this test runs or does not. */
+int ptd_explain_test(struct ptd_explain *e, const struct ptd_select_node *node,
+                     struct ptd_err *err);
+/* What depends on a file (relative to the root), or, with `line` > 0, on that line. */
+int ptd_explain_file(struct ptd_explain *e, const char *path, size_t line, struct ptd_err *err);
+/* Whether anything is known of such a file. */
+bool ptd_explain_knows_file(const struct ptd_explain *e, const char *path);
+
+int ptd_cmd_explain(struct ptd_options *options, int *status, struct ptd_err *err);
+
+#endif

@@ -1,0 +1,103 @@
+#include "config/commands.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "config/nearest.h"
+
+#define AT(member) offsetof(struct ptd_options, member)
+
+static const char *const of_explain[] = {
+    "--json", "--since-baseline", "--cache-dir", "--python", "--host", "-h", "--help", NULL};
+
+static const char *const of_inspect[] = {"--json", "--cache-dir", "-h", "--help", NULL};
+
+/* clang-format off */
+static const struct ptd_option_spec own_inspect[] = {
+    {"--test", "NODEID", false, ptd_option_set_text, AT(inspect_test), NULL, PTD_GROUP_SELECT, NULL,
+     "What this test depends on, and through what."},
+    {"--file", "PATH", false, ptd_option_set_text, AT(inspect_file), NULL, PTD_GROUP_SELECT, NULL,
+     "Which tests depend on this file, and on which parts of it."},
+};
+
+const struct ptd_command ptd_command_table[] = {
+    {"explain", "NODEID | FILE[:LINE] ... [-- PYTEST ARGUMENTS]",
+     "Why a test runs or does not; what a change of a file would run",
+     "Of a test: why it would run or not, from the change to the test. A class or function stands"
+     " for all its tests.\n"
+     "Of a file: which tests depend on which of its functions. Of a line: to what it belongs, and"
+     " which tests a change there would run.\n"
+     "Nothing runs and nothing is written. Behind \"--\" stand the arguments of pytest that the run"
+     " would have. -v lists everything where there is more than fits a screen.",
+     of_explain, NULL, 0, 1, SIZE_MAX, true},
+    {"inspect", "[DATABASE]",
+     "What is recorded",
+     "A summary of the recorded data: tests, files, dependencies, environments, baselines and flaky"
+     " tests. DATABASE is a database file or the directory that holds one; without it, that of the"
+     " project is taken.",
+     of_inspect, own_inspect, sizeof(own_inspect) / sizeof(own_inspect[0]), 0, 1, false},
+};
+/* clang-format on */
+
+const size_t ptd_command_count = sizeof(ptd_command_table) / sizeof(ptd_command_table[0]);
+
+const struct ptd_command *ptd_command_find(const char *name)
+{
+    for (size_t i = 0; i < ptd_command_count; i++)
+        if (strcmp(ptd_command_table[i].name, name) == 0)
+            return &ptd_command_table[i];
+    return NULL;
+}
+
+const char *ptd_command_nearest(const char *name)
+{
+    const char *names[32];
+    size_t count = 0;
+    for (; count < ptd_command_count && count < 32; count++)
+        names[count] = ptd_command_table[count].name;
+    return ptd_nearest_find(name, names, count, 2);
+}
+
+const struct ptd_option_spec *ptd_command_option(const struct ptd_command *command,
+                                                 const char *name, size_t len)
+{
+    for (size_t i = 0; i < command->own_count; i++)
+        if (strlen(command->own[i].name) == len && strncmp(command->own[i].name, name, len) == 0)
+            return &command->own[i];
+    for (const char *const *s = command->shared; *s; s++)
+        if (strlen(*s) == len && strncmp(*s, name, len) == 0)
+            return ptd_option_find(name, len);
+    return NULL;
+}
+
+const char *ptd_command_nearest_option(const struct ptd_command *command, const char *name)
+{
+    const char *names[64];
+    size_t count = 0;
+    for (size_t i = 0; i < command->own_count && count < 64; i++)
+        names[count++] = command->own[i].name;
+    for (const char *const *s = command->shared; *s && count < 64; s++)
+        if (strlen(*s) > 2)
+            names[count++] = *s;
+    return ptd_nearest_find(name, names, count, 3);
+}
+
+void ptd_command_help(FILE *out, const struct ptd_command *command)
+{
+    fprintf(out, "Usage: pyt-diff %s [OPTIONS] %s\n", command->name, command->arguments);
+    for (const char *p = command->help; *p;) {
+        char paragraph[1024];
+        size_t n = strcspn(p, "\n");
+        snprintf(paragraph, sizeof(paragraph), "%.*s", (int)n, p);
+        fputc('\n', out);
+        ptd_help_paragraph(out, paragraph);
+        p += n + (p[n] == '\n');
+    }
+    fputs("\nOptions:\n", out);
+    for (size_t i = 0; i < command->own_count; i++)
+        ptd_help_option(out, &command->own[i]);
+    for (const char *const *s = command->shared; *s; s++)
+        if (strcmp(*s, "-h") != 0 && strcmp(*s, "--help") != 0)
+            ptd_help_option(out, ptd_option_find(*s, strlen(*s)));
+    fputs("  -h, --help              This page.\n", out);
+}
