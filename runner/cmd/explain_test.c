@@ -151,6 +151,10 @@ static const char *verb(enum ptd_file_kind kind)
         return "looked for";
     case PTD_FILE_IMPORT:
         return "asked for";
+    case PTD_FILE_PACKAGES:
+        return "needed";
+    case PTD_FILE_ENVIRONMENT:
+        return "read";
     default:
         return "used";
     }

@@ -97,8 +97,9 @@ static const char *label_text(const struct reader *r, uint64_t label)
     return label < sizeof(texts) / sizeof(texts[0]) ? texts[label] : texts[0];
 }
 
-static const char *const kind_names[] = {"source",  "file",     "import",  "layout", "config",
-                                         "options", "packages", "listing", "exists"};
+static const char *const kind_names[] = {"source", "file",        "import",   "layout",
+                                         "config", "options",     "packages", "listing",
+                                         "exists", "environment", "rule"};
 
 static const char *kind_name(enum ptd_file_kind kind)
 {
