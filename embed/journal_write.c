@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/crc32.h"
+#include "board.h"
 #include "contract/journal.h"
 
 /* Descriptors below stay free for the code under test, which may rely on their numbers. */
@@ -26,8 +27,11 @@ static struct {
     size_t len, cap;
     size_t record; /* where the record that is being built begins */
     bool closed;
+    bool follows; /* each record goes to `log` as soon as it is complete */
     char failed[256];
 } journal = {.fd = -1};
+
+static struct ptd_log child_log;
 
 static void fail(const char *what, int error)
 {
@@ -35,6 +39,8 @@ static void fail(const char *what, int error)
         snprintf(journal.failed, sizeof journal.failed, "%s: %s", what, strerror(error));
     journal.closed = true;
     journal.len = 0;
+    if (journal.follows)
+        ptd_board_lost();
 }
 
 void ptd_journal_open(const char *dir)
@@ -100,6 +106,32 @@ void ptd_journal_begin(uint32_t type)
     ptd_journal_u32(type);
 }
 
+/* A journal of a process that may be killed at any time. */
+static bool create_log(void)
+{
+    for (int n = 0; n < 10000; n++) {
+        int len = snprintf(journal.path, sizeof journal.path, "%s/%ld-%d%s", journal.dir,
+                           (long)getpid(), n, PTD_JOURNAL_SUFFIX);
+        if (len >= (int)sizeof journal.path)
+            return false;
+        if (ptd_log_create(&child_log, journal.path, PTD_CHILD_MAGIC))
+            return true;
+        if (errno != EEXIST)
+            return false;
+    }
+    return false;
+}
+
+static void hand_over(void)
+{
+    static const char zeros[4];
+    add(zeros, -journal.len & 3);
+    if (!journal.closed && ((!child_log.header && !create_log()) ||
+                            !ptd_log_append(&child_log, journal.data, journal.len)))
+        fail("cannot write the journal", errno);
+    journal.len = 0;
+}
+
 void ptd_journal_end(void)
 {
     if (journal.closed)
@@ -111,6 +143,8 @@ void ptd_journal_end(void)
     }
     encode((unsigned char *)journal.data + journal.record, payload, 4);
     ptd_journal_u32(ptd_crc32(journal.data + journal.record, payload + 8));
+    if (journal.follows)
+        hand_over();
 }
 
 /* Above the numbers that code under test plays with, where the limits allow it. */
@@ -184,15 +218,18 @@ static int write_whole(const char *data, size_t len)
     return 0;
 }
 
+static int begin_file(void)
+{
+    if (create() < 0 || write_whole(PTD_JOURNAL_MAGIC, 8) < 0)
+        return -1;
+    journal.size = 8;
+    return 0;
+}
+
 static int write_batch(void)
 {
-    if (journal.fd < 0) {
-        if (create() < 0 || write_whole(PTD_JOURNAL_MAGIC, 8) < 0)
-            return -1;
-        journal.size = 8;
-    } else if (reopen_if_lost() < 0) {
+    if ((journal.fd < 0 ? begin_file() : reopen_if_lost()) < 0)
         return -1;
-    }
     if (write_whole(journal.data, journal.len) < 0) {
         int error = errno;
         if (ftruncate(journal.fd, journal.size) < 0)
@@ -203,6 +240,36 @@ static int write_batch(void)
     journal.size += (off_t)journal.len;
     journal.len = 0;
     return 0;
+}
+
+bool ptd_journal_create(void)
+{
+    if (!journal.closed && journal.fd < 0 && begin_file() < 0)
+        fail("cannot write the journal", errno);
+    return !journal.closed;
+}
+
+const char *ptd_journal_path(void)
+{
+    return journal.path;
+}
+
+const char *ptd_journal_name(void)
+{
+    const char *slash = strrchr(journal.path, '/');
+    return slash ? slash + 1 : journal.path;
+}
+
+void ptd_journal_follow(const char *dir)
+{
+    if (dir)
+        ptd_journal_open(dir);
+    if (journal.fd >= 0)
+        close(journal.fd);
+    journal.fd = -1;
+    journal.follows = true;
+    journal.len = 0;
+    child_log.header = NULL;
 }
 
 void ptd_journal_commit(void)

@@ -16,6 +16,19 @@
 /* The file itself appears with the first commit. `dir` must be absolute. */
 void ptd_journal_open(const char *dir);
 
+/* Makes the file now; false when that fails. */
+bool ptd_journal_create(void);
+/* Of the file, absolute; "" before there is one. */
+const char *ptd_journal_path(void);
+const char *ptd_journal_name(void);
+
+/*
+ * From now on this is the journal of a started process (contract/board.h): a new file, in which
+ * each record counts as soon as it is complete. What was pending is dropped: it is the parent's.
+ * `dir` may be NULL after a fork. A failure is noted on the board.
+ */
+void ptd_journal_follow(const char *dir);
+
 /* One record: begin, its fields in order, end. */
 void ptd_journal_begin(uint32_t type);
 void ptd_journal_u32(uint32_t value);
@@ -26,7 +39,7 @@ void ptd_journal_end(void);
 
 void ptd_journal_commit(void);
 
-/* In a child made by fork: the file belongs to the parent, nothing more is written. */
+/* Nothing more is written: after a fork the file belongs to the parent. */
 void ptd_journal_forked(void);
 
 /* NULL while all is well, else what went wrong. */

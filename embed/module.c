@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "contract/plan.h"
+#include "follow.h"
 #include "imports.h"
 #include "journal_write.h"
 #include "plugin_code.h"
@@ -35,6 +36,12 @@ static struct {
 
 static char no_tracer[PTD_TRACER_WHY]; /* why there is none */
 static char no_lines[PTD_TRACER_WHY];  /* why lines are not noted */
+
+/* Not a forked child of the process that does, in which the plugin lives on. */
+static bool runs_tests(void)
+{
+    return ptd_scope_recording() && !ptd_following;
+}
 
 static PyObject *none(void)
 {
@@ -98,7 +105,7 @@ static uint32_t number(PyObject *object)
 static PyObject *py_fact(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 {
     NEED(2);
-    if (!ptd_scope_recording() && !no_tracer[0])
+    if (!runs_tests() && !no_tracer[0])
         return none();
     ptd_journal_begin(PTD_J_FACT);
     add_string(args[0]);
@@ -147,14 +154,14 @@ static PyObject *py_root(PyObject *self, PyObject *const *args, Py_ssize_t nargs
 static PyObject *py_file(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 {
     NEED(1);
-    return PyLong_FromUnsignedLong(ptd_scope_recording() ? file_of(args[0]) : PTD_UNWATCHED);
+    return PyLong_FromUnsignedLong(runs_tests() ? file_of(args[0]) : PTD_UNWATCHED);
 }
 
 /* use_file(path): the current scope depends on it like on a module that it imports. */
 static PyObject *py_use_file(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 {
     NEED(1);
-    if (ptd_scope_recording())
+    if (runs_tests())
         ptd_scope_import(file_of(args[0]));
     return none();
 }
@@ -181,7 +188,7 @@ static PyObject *py_fixture_new(PyObject *self, PyObject *const *args, Py_ssize_
 {
     NEED(2);
     uint32_t scope = PTD_J_NO_SCOPE;
-    if (ptd_scope_recording()) {
+    if (runs_tests()) {
         char *label = copy_fs(args[0]);
         uint32_t file = PyUnicode_Check(args[1]) ? ptd_ids_watched(args[1]) : PTD_J_NO_FILE;
         scope = ptd_scope_new(PTD_SCOPE_FIXTURE, file, label ? label : "?");
@@ -195,7 +202,7 @@ static PyObject *py_collect_new(PyObject *self, PyObject *const *args, Py_ssize_
 {
     NEED(2);
     uint32_t scope = PTD_J_NO_SCOPE;
-    if (ptd_scope_recording()) {
+    if (runs_tests()) {
         char *label = copy_fs(args[1]);
         scope = ptd_scope_new(PTD_SCOPE_COLLECT, number(args[0]), label ? label : "?");
         free(label);
@@ -207,7 +214,7 @@ static PyObject *py_collect_new(PyObject *self, PyObject *const *args, Py_ssize_
 static PyObject *py_push(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 {
     NEED(2);
-    if (ptd_scope_recording()) {
+    if (runs_tests()) {
         ptd_scope_push(number(args[0]), NULL);
         import_all(args[1]);
     }
@@ -243,7 +250,7 @@ static PyObject *py_opaque(PyObject *self, PyObject *const *args, Py_ssize_t nar
 static PyObject *py_test_begin(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 {
     NEED(5);
-    if (!ptd_scope_recording() || test.id)
+    if (!runs_tests() || test.id)
         return none();
     ptd_journal_begin(PTD_J_START);
     add_string(args[0]);
@@ -278,7 +285,7 @@ static void write_test(uint32_t outcome, uint64_t duration)
 static PyObject *py_test_end(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 {
     NEED(2);
-    if (!ptd_scope_recording() || !test.id)
+    if (!runs_tests() || !test.id)
         return none();
     double seconds = PyFloat_AsDouble(args[1]);
     PyErr_Clear();
@@ -296,7 +303,7 @@ static PyObject *py_test_end(PyObject *self, PyObject *const *args, Py_ssize_t n
 static PyObject *py_collected(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 {
     NEED(5);
-    if (!ptd_scope_recording())
+    if (!runs_tests())
         return none();
     Py_ssize_t count = PyList_Size(args[4]);
     ptd_journal_begin(PTD_J_COLLECT);
@@ -318,7 +325,7 @@ static PyObject *py_flush(PyObject *self, PyObject *const *args, Py_ssize_t narg
     (void)args;
     NEED(0);
     ptd_scope_flush();
-    if (ptd_scope_recording() || no_tracer[0])
+    if (runs_tests() || no_tracer[0])
         ptd_journal_commit();
     return none();
 }
@@ -335,7 +342,7 @@ static PyObject *py_deltas(PyObject *self, PyObject *const *args, Py_ssize_t nar
 static PyObject *py_end(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 {
     NEED(1);
-    if (!ptd_scope_recording() && !no_tracer[0])
+    if (!runs_tests() && !no_tracer[0])
         return none();
     ptd_scope_flush();
     ptd_lines_flush();
@@ -368,7 +375,7 @@ static PyObject *py_lines(PyObject *self, PyObject *const *args, Py_ssize_t narg
 {
     NEED(1);
     char *dir = copy_fs(args[0]);
-    if (!ptd_scope_recording())
+    if (!runs_tests())
         snprintf(no_lines, sizeof no_lines, "%s", no_tracer);
     else if (!dir || ptd_lines_start(dir, no_lines, sizeof no_lines) < 0)
         PyErr_Clear();
@@ -396,14 +403,6 @@ static PyObject *py_lines_state(PyObject *self, PyObject *const *args, Py_ssize_
 }
 
 /* ---- start ---- */
-
-static void in_forked_child(void)
-{
-    ptd_journal_forked();
-    ptd_scope_forget();
-    ptd_lines_forget();
-    ptd_files_forget();
-}
 
 static bool cut_at(char *path, const char *ending)
 {
@@ -444,6 +443,19 @@ static int exclude_paths(void)
     return known ? 0 : -1;
 }
 
+static int follow_children(void)
+{
+    switch (ptd_follow_lead()) {
+    case PTD_FOLLOWED_ALL:
+        return 0;
+    case PTD_FOLLOWED_FORKS:
+        return ptd_children_wrap(no_tracer, sizeof no_tracer);
+    default:
+        snprintf(no_tracer, sizeof no_tracer, "the session directory cannot be written to");
+        return -1;
+    }
+}
+
 static int start_recording(const char *dir)
 {
     ptd_journal_open(dir);
@@ -456,13 +468,12 @@ static int start_recording(const char *dir)
     }
     ptd_scope_start();
     if (ptd_tracer_start(no_tracer) < 0 || ptd_imports_wrap(no_tracer, sizeof no_tracer) < 0 ||
-        ptd_children_wrap(no_tracer, sizeof no_tracer) < 0 ||
-        ptd_environ_wrap(no_tracer, sizeof no_tracer) < 0) {
+        follow_children() < 0 || ptd_environ_wrap(no_tracer, sizeof no_tracer) < 0) {
         ptd_scope_forget();
         return -1;
     }
     ptd_files_start();
-    pthread_atfork(NULL, NULL, in_forked_child);
+    pthread_atfork(NULL, NULL, ptd_follow_forked);
     return 0;
 }
 

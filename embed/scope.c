@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "board.h"
+#include "follow.h"
 #include "journal_write.h"
 #include "scope_environ.h"
 #include "scope_files.h"
@@ -50,6 +52,7 @@ struct scope {
 struct frame {
     struct scope *scope;
     const void *thread;
+    uint32_t since; /* epoch in which it was pushed */
     PyObject *body; /* borrowed: the call that pushed it holds it */
     /* The frame of that body, owned; NULL while it was not looked for. Its line takes long to find
      * out, and most calls come from the same instruction as the one before. */
@@ -60,6 +63,9 @@ struct frame {
 
 uint32_t ptd_epoch = 1;
 struct ptd_code ptd_code_ignored = {.epoch = 1};
+bool ptd_following;
+uint32_t ptd_led;
+const uint32_t *ptd_lead = &ptd_led;
 
 static bool recording;
 static struct scope **scopes; /* owned; NULL where a scope was freed */
@@ -86,6 +92,8 @@ static void give_up(void)
 {
     recording = false;
     ptd_journal_forked();
+    if (ptd_following)
+        ptd_board_lost();
 }
 
 static bool grow(void *array, size_t *cap, size_t need, size_t size)
@@ -187,7 +195,7 @@ static void add_to(struct scope *scope, enum set_kind kind, uint32_t id)
 static bool is_base(const struct scope *scope)
 {
     return scope->kind == PTD_SCOPE_TEST || scope->kind == PTD_SCOPE_COLLECT ||
-           scope->kind == PTD_SCOPE_SESSION;
+           scope->kind == PTD_SCOPE_SESSION || scope->kind == PTD_SCOPE_CHILD;
 }
 
 /* Whether the innermost scope alone is to be charged for what a thread does. */
@@ -204,10 +212,24 @@ static bool is_plain(void)
     return is_plain_for(ptd_scope_thread());
 }
 
+/* A process that follows may be killed at any time. */
+static void settle(void)
+{
+    if (ptd_following && dirty_count)
+        ptd_scope_flush();
+}
+
+static void keep_up(void)
+{
+    if (ptd_following && ptd_board_epoch() != ptd_led)
+        ptd_scope_follow();
+}
+
 static void charge_for(const void *thread, enum set_kind kind, uint32_t id)
 {
     if (!recording)
         return;
+    keep_up();
     size_t i = depth - 1;
     add_to(stack[i].scope, kind, id);
     if (is_plain_for(thread))
@@ -219,6 +241,7 @@ static void charge_for(const void *thread, enum set_kind kind, uint32_t id)
 static void charge(enum set_kind kind, uint32_t id)
 {
     charge_for(ptd_scope_thread(), kind, id);
+    settle();
 }
 
 static PyObject *next_frame(PyObject *frame)
@@ -302,10 +325,8 @@ static void enter_in_import(struct ptd_code *code)
         touch(scope);
 }
 
-void ptd_scope_enter(struct ptd_code *code)
+static void enter(struct ptd_code *code)
 {
-    if (!recording)
-        return;
     if (is_plain()) {
         if (stack[depth - 1].scope->kind == PTD_SCOPE_MODULE) {
             enter_in_import(code);
@@ -318,6 +339,15 @@ void ptd_scope_enter(struct ptd_code *code)
     if (stack[depth - 1].scope->kind != PTD_SCOPE_MODULE)
         code->epoch = ptd_epoch;
     charge(SET_CODE, code->id);
+}
+
+void ptd_scope_enter(struct ptd_code *code)
+{
+    if (!recording)
+        return;
+    keep_up();
+    enter(code);
+    settle();
 }
 
 /* More than one interpreter: code of the others is not seen. */
@@ -355,6 +385,8 @@ static void before_switch(void)
 static void after_switch(void)
 {
     ptd_code_ignored.epoch = ++ptd_epoch;
+    if (ptd_board_is_open() && !ptd_following)
+        __atomic_store_n(&ptd_board.log.header->epoch, ptd_epoch, __ATOMIC_RELEASE);
     if (recording) {
         enum ptd_scope_kind kind = stack[depth - 1].scope->kind;
         ptd_files_suspect(kind == PTD_SCOPE_SESSION || kind == PTD_SCOPE_COLLECT);
@@ -377,6 +409,7 @@ void ptd_scope_push(uint32_t id, PyObject *body)
     if (grow(&stack, &depth_cap, depth + 1, sizeof *stack)) {
         stack[depth] =
             (struct frame){.scope = scopes[id], .thread = ptd_scope_thread(), .body = body};
+        stack[depth].since = ptd_epoch + 1;
         foreign_imports += is_foreign_import(&stack[depth]);
         depth++;
     }
@@ -398,6 +431,19 @@ static size_t find_frame(uint32_t id)
     return other;
 }
 
+/* What processes that were started did meanwhile is charged to it. */
+static void write_window(const struct frame *frame)
+{
+    if (!ptd_board_is_open() || ptd_following ||
+        !__atomic_load_n(&ptd_board.log.header->started, __ATOMIC_ACQUIRE))
+        return;
+    ptd_journal_begin(PTD_J_WINDOW);
+    ptd_journal_u32(frame->scope->id);
+    ptd_journal_u32(frame->since);
+    ptd_journal_u32(ptd_epoch);
+    ptd_journal_end();
+}
+
 void ptd_scope_pop(uint32_t id)
 {
     size_t at = recording ? find_frame(id) : 0;
@@ -410,6 +456,7 @@ void ptd_scope_pop(uint32_t id)
     PyObject *running = NULL;
     if (at) {
         running = stack[at].running;
+        write_window(&stack[at]);
         foreign_imports -= is_foreign_import(&stack[at]);
         memmove(stack + at, stack + at + 1, (depth - at - 1) * sizeof *stack);
         depth--;
@@ -439,6 +486,7 @@ static void mark_open(enum ptd_scope_flag flag, bool session_too)
         if (is_base(stack[i].scope))
             break;
     }
+    settle();
 }
 
 void ptd_scope_disturbed(void)
@@ -516,6 +564,86 @@ void ptd_scope_start(void)
     ptd_files_suspect(true);
 }
 
+/* ---- following ---- */
+
+uint32_t ptd_scope_count(void)
+{
+    return (uint32_t)scope_count;
+}
+
+static void free_sets(struct scope *scope)
+{
+    for (int i = 0; i < SET_COUNT; i++) {
+        free(scope->sets[i].fresh.items);
+        free(scope->sets[i].bits);
+    }
+    free(scope->pairs.items);
+    free(scope->known_pairs);
+    scopes[scope->id] = NULL;
+    free(scope);
+}
+
+static void write_follow(uint32_t scope, uint32_t epoch)
+{
+    ptd_journal_begin(PTD_J_FOLLOW);
+    ptd_journal_u32(scope);
+    ptd_journal_u32(ptd_board.token);
+    ptd_journal_u32(epoch);
+    ptd_journal_end();
+}
+
+/* The part of each epoch lies right above the session. */
+void ptd_scope_follow(void)
+{
+    if (!recording || !ptd_following)
+        return;
+    uint32_t epoch = ptd_board_epoch();
+    ptd_follow_introduce();
+    settle();
+    uint32_t id = ptd_scope_new(PTD_SCOPE_CHILD, PTD_J_NO_FILE, "child");
+    if (id == PTD_J_NO_SCOPE || !grow(&stack, &depth_cap, depth + 1, sizeof *stack))
+        return;
+    write_follow(id, epoch);
+    struct scope *old =
+        depth > 1 && stack[1].scope->kind == PTD_SCOPE_CHILD ? stack[1].scope : NULL;
+    if (!old) {
+        memmove(stack + 2, stack + 1, (depth - 1) * sizeof *stack);
+        depth++;
+    } else {
+        free_sets(old);
+    }
+    stack[1] = (struct frame){.scope = scopes[id], .thread = main_thread};
+    ptd_led = epoch;
+    ptd_code_ignored.epoch = ++ptd_epoch;
+    ptd_tracer_arrive();
+}
+
+/* What is pending is the parent's, which will write it. */
+static void drop_pending(void)
+{
+    for (size_t i = 0; i < dirty_count; i++) {
+        for (int kind = 0; kind < SET_COUNT; kind++)
+            dirty[i]->sets[kind].fresh.len = 0;
+        dirty[i]->pairs.len = 0;
+        dirty[i]->dirty = false;
+    }
+    dirty_count = 0;
+}
+
+void ptd_scope_forked(void)
+{
+    if (!recording)
+        return;
+    drop_pending();
+    depth = 1;
+    foreign_imports = 0;
+    main_thread = ptd_scope_thread();
+    ptd_following = true;
+    ptd_lead = &ptd_board.log.header->epoch;
+    ptd_led = ptd_board_epoch() - 1; /* opened by the first that comes with the GIL */
+    ptd_code_ignored.epoch = ++ptd_epoch;
+}
+
 bool ptd_scope_recording(void)
 {
     return recording;
@@ -528,8 +656,12 @@ void ptd_scope_forget(void)
 
 static void add_in(uint32_t scope, enum set_kind kind, uint32_t id)
 {
-    if (recording && scope < scope_count && scopes[scope])
+    /* What others import for everybody is the parent's part of a process that follows. */
+    if (ptd_following && scope != PTD_INSTALLED)
+        charge(kind, id);
+    else if (recording && scope < scope_count && scopes[scope])
         add_to(scopes[scope], kind, id);
+    settle();
 }
 
 bool ptd_scope_is_session(void)

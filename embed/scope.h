@@ -42,12 +42,32 @@ extern uint32_t ptd_epoch;
 /* Stands for all code that is not watched; its epoch is always the current one. */
 extern struct ptd_code ptd_code_ignored;
 
+/*
+ * In a process that a test started: it has no tests of its own, and what it does is charged to one
+ * scope for each epoch of the board. `ptd_led` is the epoch of the scope that is open.
+ */
+extern bool ptd_following;
+extern uint32_t ptd_led;
+extern const uint32_t *ptd_lead; /* the board's epoch, in such a process */
+void ptd_scope_follow(void);     /* opens the scope for the present one */
+/* Right after a fork, without the GIL. */
+void ptd_scope_forked(void);
+uint32_t ptd_scope_count(void);
+
 void ptd_scope_enter(struct ptd_code *code);
 
 static inline void ptd_code_enter(struct ptd_code *code)
 {
     if (code->epoch != ptd_epoch)
         ptd_scope_enter(code);
+}
+
+/* The same in a process that follows. */
+static inline void ptd_code_enter_following(struct ptd_code *code)
+{
+    if (__atomic_load_n(ptd_lead, __ATOMIC_RELAXED) != ptd_led)
+        ptd_scope_follow();
+    ptd_code_enter(code);
 }
 
 /* Starts recording: opens the session's scope, and the one of what installed packages import. */

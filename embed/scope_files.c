@@ -10,17 +10,17 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "board.h"
 #include "contract/journal.h"
 #include "files.h"
 #include "files_path.h"
+#include "files_rules.h"
 #include "journal_write.h"
 #include "scope.h"
 #include "scope_caller.h"
 #include "scope_files_audit.h"
 
 #define NO_ID        0xffffffffu
-#define MOST_ROOTS   4
-#define MOST_LEFT    16
 #define LOOKED_KINDS 4 /* READ to MISSING */
 
 enum entry_flag {
@@ -59,11 +59,7 @@ static size_t arena_used;
 static uint32_t next_id;
 static bool lost, suspect;
 
-static struct directory {
-    char *path; /* owned */
-    size_t len;
-} roots[MOST_ROOTS], left_out[MOST_LEFT];
-static size_t root_count, left_count;
+static struct ptd_rules rules; /* its paths are owned */
 
 /* ---- memory ---- */
 
@@ -169,7 +165,7 @@ static bool is_below_owned(const char *path)
     char above[PATH_MAX];
     size_t len = strlen(path);
     memcpy(above, path, len + 1);
-    while (len > roots[0].len) {
+    while (len > rules.roots[0].len) {
         while (len > 0 && above[--len] != '/')
             continue;
         above[len] = '\0';
@@ -220,68 +216,6 @@ static void push_event(const struct entry *entry, uint32_t kind)
         (struct event){(uint32_t)(entry - (struct entry *)entries.data), kind, ptd_scope_thread()};
 }
 
-/* ---- what counts ---- */
-
-static bool is_within(const char *path, const struct directory *dir)
-{
-    return !strncmp(path, dir->path, dir->len) && (path[dir->len] == '/' || !path[dir->len]);
-}
-
-static bool is_left_out_name(const char *name, size_t len)
-{
-    static const char *const names[] = {
-        ".git", ".hg",  ".svn",  "__pycache__", ".hypothesis",   ".mypy_cache",   ".ruff_cache",
-        ".tox", ".nox", ".eggs", ".coverage",   "site-packages", "dist-packages", ".pytest_cache"};
-    if (!strchr(".sdp_", name[0]))
-        return false;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (strlen(names[i]) == len && !memcmp(names[i], name, len))
-            return true;
-    }
-    return len > 10 && (!memcmp(name, "pytest-of-", 10) || !memcmp(name, ".coverage.", 10));
-}
-
-static bool ends_with(const char *path, const char *ending)
-{
-    size_t len = strlen(path), n = strlen(ending);
-    return len > n && !strcmp(path + len - n, ending);
-}
-
-static bool is_left_out(const char *path)
-{
-    for (const char *p = path + roots[0].len; *p;) {
-        p++;
-        size_t len = strcspn(p, "/");
-        if (is_left_out_name(p, len))
-            return true;
-        p += len;
-    }
-    for (size_t i = 0; i < left_count; i++) {
-        if (is_within(path, &left_out[i]))
-            return true;
-    }
-    return ends_with(path, ".pyc");
-}
-
-/* The path below the root's real name; NULL when it does not count. */
-static const char *relevant(const char *path, char *out)
-{
-    for (size_t i = 0; i < root_count; i++) {
-        if (!is_within(path, &roots[i]))
-            continue;
-        if (i > 0) {
-            size_t rest = strlen(path + roots[i].len);
-            if (roots[0].len + rest >= PATH_MAX)
-                return NULL;
-            memcpy(out, roots[0].path, roots[0].len);
-            memcpy(out + roots[0].len, path + roots[i].len, rest + 1);
-            path = out;
-        }
-        return is_left_out(path) ? NULL : path;
-    }
-    return NULL;
-}
-
 /* ---- the sink ---- */
 
 static void enter(void)
@@ -298,7 +232,7 @@ static void leave(void)
 
 static bool is_python(const char *path)
 {
-    return ends_with(path, ".py") || ends_with(path, ".pyw");
+    return ptd_rules_ends_with(path, ".py") || ptd_rules_ends_with(path, ".pyw");
 }
 
 static bool concerns_nobody(const char *path, enum ptd_access kind, const void *caller)
@@ -309,9 +243,21 @@ static bool concerns_nobody(const char *path, enum ptd_access kind, const void *
     return ptd_caller_is_machinery(caller, source);
 }
 
+/* When it was noted: what was current then. */
+static uint32_t stamp(void)
+{
+    return ptd_following ? ptd_board_epoch() : ptd_epoch;
+}
+
 static bool is_news(const struct entry *entry, enum ptd_access kind)
 {
-    return entry && !(entry->flags & OWNED) && entry->seen[kind] != ptd_epoch;
+    return entry && !(entry->flags & OWNED) && entry->seen[kind] != stamp();
+}
+
+static void tell_board(const struct entry *entry, enum ptd_access kind)
+{
+    struct ptd_sight sight = {entry->type, entry->size, entry->mtime_ns, entry->ino};
+    ptd_board_touch(ptd_board.token, kind, entry->path, &sight);
 }
 
 static void note_look(const char *path, enum ptd_access kind, const void *caller)
@@ -324,8 +270,11 @@ static void note_look(const char *path, enum ptd_access kind, const void *caller
     enter();
     struct entry *entry = get(path);
     if (is_news(entry, kind)) {
-        entry->seen[kind] = ptd_epoch;
-        push_event(entry, kind);
+        entry->seen[kind] = stamp();
+        if (ptd_following)
+            tell_board(entry, kind);
+        else
+            push_event(entry, kind);
     }
     leave();
 }
@@ -335,7 +284,9 @@ static void mark_wrote(const char *path, unsigned flags)
     struct entry *entry = get(path);
     if (!entry)
         return;
-    if (!(entry->flags & WROTE))
+    if (ptd_following && !(entry->flags & WROTE))
+        tell_board(entry, PTD_ACCESS_WROTE);
+    else if (!(entry->flags & WROTE))
         push_event(entry, PTD_ACCESS_WROTE);
     entry->flags |= (uint8_t)(flags | WROTE);
 }
@@ -345,7 +296,7 @@ static void note_write(enum ptd_file_event event, const char *path)
     char above[PATH_MAX];
     size_t len = strlen(path);
     enter();
-    if ((event == PTD_FILE_CREATE || event == PTD_FILE_REMOVE) && len > roots[0].len) {
+    if ((event == PTD_FILE_CREATE || event == PTD_FILE_REMOVE) && len > rules.roots[0].len) {
         memcpy(above, path, len + 1);
         *strrchr(above, '/') = '\0';
         mark_wrote(above, 0);
@@ -361,7 +312,7 @@ static void note(enum ptd_file_event event, const char *path, const void *caller
     bool look = event <= PTD_FILE_MISSING;
     if (look && ptd_files_quiet)
         return;
-    path = relevant(path, real);
+    path = ptd_rules_relevant(&rules, path, real);
     if (path && look)
         note_look(path, (enum ptd_access)event, caller);
     else if (path)
@@ -411,17 +362,28 @@ bool ptd_files_drain(void (*visit)(uint32_t access, const void *thread))
 
 /* ---- set-up ---- */
 
-static void add_directory(struct directory *list, size_t *count, size_t most, const char *path)
+/* Started processes are told as well. */
+static void add_directory(bool (*add_to)(struct ptd_rules *, const char *), char letter,
+                          const char *path)
 {
-    for (size_t i = 0; i < *count; i++) {
-        if (!strcmp(list[i].path, path))
-            return;
-    }
-    char *copy = *count < most ? strdup(path) : NULL;
-    if (!copy)
-        return;
-    list[*count] = (struct directory){copy, strlen(copy)};
-    __atomic_store_n(count, *count + 1, __ATOMIC_RELEASE);
+    char *copy = strdup(path);
+    if (!copy || !add_to(&rules, copy))
+        free(copy);
+    else if (!ptd_following)
+        ptd_board_tell(letter, copy);
+}
+
+void ptd_files_tell_board(void)
+{
+    for (size_t i = 0; i < rules.root_count; i++)
+        ptd_board_tell('r', rules.roots[i].path);
+    for (size_t i = 0; i < rules.left_count; i++)
+        ptd_board_tell('x', rules.left_out[i].path);
+}
+
+bool ptd_files_is_below_root(const char *path)
+{
+    return rules.root_count && ptd_rules_within(path, &rules.roots[0]);
 }
 
 void ptd_files_root(const char *dir)
@@ -429,9 +391,9 @@ void ptd_files_root(const char *dir)
     char real[PATH_MAX];
     ptd_files_quiet++;
     if (realpath(dir, real) && real[1]) {
-        add_directory(roots, &root_count, MOST_ROOTS, real);
-        if (dir[0] == '/' && !strcmp(roots[0].path, real))
-            add_directory(roots, &root_count, MOST_ROOTS, dir);
+        add_directory(ptd_rules_add_root, 'r', real);
+        if (dir[0] == '/' && !strcmp(rules.roots[0].path, real))
+            add_directory(ptd_rules_add_root, 'r', dir);
     }
     ptd_files_quiet--;
 }
@@ -441,10 +403,10 @@ void ptd_files_exclude(const char *dir)
     char real[PATH_MAX];
     ptd_files_quiet++;
     bool known = realpath(dir, real) || ptd_files_absolute(AT_FDCWD, dir, real, sizeof real);
-    struct directory given = {real, strlen(real)};
+    struct ptd_rules_dir given = {real, strlen(real)};
     /* Not what holds the project itself. */
-    if (known && !(root_count && is_within(roots[0].path, &given)))
-        add_directory(left_out, &left_count, MOST_LEFT, real);
+    if (known && !(rules.root_count && ptd_rules_within(rules.roots[0].path, &given)))
+        add_directory(ptd_rules_add_left_out, 'x', real);
     ptd_files_quiet--;
 }
 
@@ -471,5 +433,12 @@ void ptd_files_start(void)
 
 void ptd_files_forget(void)
 {
-    root_count = 0;
+    rules.root_count = 0;
+}
+
+void ptd_files_forked(void)
+{
+    pthread_mutex_init(&lock, NULL);
+    event_count = 0;
+    lost = suspect = false;
 }

@@ -25,6 +25,12 @@ void ptd_files_root(const char *dir);
 void ptd_files_exclude(const char *dir);
 /* In a forked child: notes nothing more, and takes no lock. */
 void ptd_files_forget(void);
+/* In a forked child, without the GIL: what is noted goes to the board from now on. */
+void ptd_files_forked(void);
+/* Tells the board what counts, so far and from now on. */
+void ptd_files_tell_board(void);
+/* Whether a real path lies below the rootdir. */
+bool ptd_files_is_below_root(const char *path);
 
 /* Whether pytest itself is at work in the current scope, so that it matters who looks at a file. */
 void ptd_files_suspect(bool suspect);

@@ -333,3 +333,10 @@ const char *ptd_ids_name_of(uint32_t id)
 {
     return id < names.count ? names.entries[id].key : "";
 }
+
+void ptd_ids_counts(uint32_t *file_count, uint32_t *code_count, uint32_t *name_count)
+{
+    *file_count = (uint32_t)files.count;
+    *code_count = (uint32_t)codes.count;
+    *name_count = (uint32_t)names.count;
+}

@@ -40,4 +40,7 @@ uint32_t ptd_ids_name(const char *name, size_t len);
 /* Owned by the table. */
 const char *ptd_ids_name_of(uint32_t id);
 
+/* How many there are. */
+void ptd_ids_counts(uint32_t *files, uint32_t *codes, uint32_t *names);
+
 #endif

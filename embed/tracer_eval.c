@@ -78,6 +78,33 @@ static PyObject *hook_39(void *thread, void *frame, int throwing)
     return enter_39(thread, frame, throwing);
 }
 
+/* In a process that a test started. */
+static __attribute__((noinline)) void enter_following(void *frame)
+{
+    struct ptd_code *code = ptd_tracer_code(FRAME_CODE(frame));
+    if (code)
+        ptd_code_enter_following(code);
+}
+
+static inline bool is_led(void)
+{
+    return __atomic_load_n(ptd_lead, __ATOMIC_RELAXED) == ptd_led;
+}
+
+static PyObject *follow_38(void *frame, int throwing)
+{
+    if (!PTD_LIKELY(is_led() && is_settled(frame)))
+        enter_following(frame);
+    return ((eval_38)previous)(frame, throwing);
+}
+
+static PyObject *follow_39(void *thread, void *frame, int throwing)
+{
+    if (!PTD_LIKELY(is_led() && is_settled(frame)))
+        enter_following(frame);
+    return ((eval_39)previous)(thread, frame, throwing);
+}
+
 /*
  * With any hook 3.11 gives each Python call a C frame, which it does not without one. Code that
  * raised the recursion limit must not overflow the stack because of us: near its end the hook steps
@@ -110,12 +137,17 @@ static __attribute__((noinline)) void step_aside(void)
     }
 }
 
-static __attribute__((noinline)) PyObject *enter_311(void *thread, void *frame, int throwing)
+static inline void guard_stack(void)
 {
     if (stack_limit == HIGHEST)
         stack_limit = find_stack_limit();
     if ((char *)__builtin_frame_address(0) <= stack_limit)
         step_aside();
+}
+
+static __attribute__((noinline)) PyObject *enter_311(void *thread, void *frame, int throwing)
+{
+    guard_stack();
     enter(frame);
     return ((eval_39)previous)(thread, frame, throwing);
 }
@@ -144,6 +176,14 @@ static PyObject *lines_hook_311(void *thread, void *frame, int throwing)
 {
     ptd_lines_frame(thread);
     return hook_311(thread, frame, throwing);
+}
+
+static PyObject *follow_311(void *thread, void *frame, int throwing)
+{
+    guard_stack();
+    if (!PTD_LIKELY(is_led() && is_settled(frame)))
+        enter_following(frame);
+    return ((eval_39)previous)(thread, frame, throwing);
 }
 
 /* ---- start ---- */
@@ -241,10 +281,12 @@ static void *final_hook(void)
 {
     bool lines = ptd_lines_word != 0;
     if (slot_38)
-        return lines ? (void *)lines_hook_38 : (void *)hook_38;
+        return ptd_following ? (void *)follow_38 : lines ? (void *)lines_hook_38 : (void *)hook_38;
     if (ptd_py.version >= 0x030b)
-        return lines ? (void *)lines_hook_311 : (void *)hook_311;
-    return lines ? (void *)lines_hook_39 : (void *)hook_39;
+        return ptd_following ? (void *)follow_311
+               : lines       ? (void *)lines_hook_311
+                             : (void *)hook_311;
+    return ptd_following ? (void *)follow_39 : lines ? (void *)lines_hook_39 : (void *)hook_39;
 }
 
 /* Somebody else's evaluator in our place, or none of ours for a while: entries were missed. */

@@ -85,6 +85,12 @@ static PyObject *on_discovery(PyObject *self, PyObject *const *args, Py_ssize_t 
     struct ptd_code *code = ptd_tracer_code(args[0]);
     if (!code)
         return answer_disable();
+    if (ptd_following) {
+        ptd_code_enter_following(code);
+        if (code->armed != PTD_ARM_ON)
+            arm(args[0], code);
+        return answer_disable();
+    }
     if (ptd_lines_discovered)
         ptd_lines_discovered(args[0], code);
     ptd_code_enter(code);
@@ -106,6 +112,11 @@ static PyObject *on_entry(PyObject *self, PyObject *const *args, Py_ssize_t narg
     struct ptd_code *code = nargs < 1 || ptd_probing ? NULL : ptd_tracer_code(args[0]);
     if (!code)
         return answer_none();
+    /* Nobody would switch it on again when something else becomes current. */
+    if (ptd_following) {
+        ptd_code_enter_following(code);
+        return answer_none();
+    }
     if (code->epoch != ptd_epoch) {
         code->hits = 0;
         ptd_scope_enter(code);
@@ -123,7 +134,9 @@ static PyObject *on_throw(PyObject *self, PyObject *const *args, Py_ssize_t narg
 {
     (void)self;
     struct ptd_code *code = nargs < 1 || ptd_probing ? NULL : ptd_tracer_code(args[0]);
-    if (code)
+    if (code && ptd_following)
+        ptd_code_enter_following(code);
+    else if (code)
         ptd_code_enter(code);
     return answer_none();
 }

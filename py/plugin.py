@@ -79,8 +79,6 @@ def _load_plan():
             _c.leave_out(sys.prefix)
         if _s.plan.get("lines"):
             _c.lines(_s.plan["rootdir"])
-        # What a forked child does is not seen.
-        os.register_at_fork(after_in_parent=_c.opaque)
 
 
 def _watch_metadata():

@@ -23,6 +23,11 @@
 #define PTD_TRACER_PREINIT "ptd_tracer_preinit"
 typedef int (*ptd_tracer_preinit_fn)(const char *mode);
 
+/* Exported by the tracer, for a Python that a test started: before Python is initialised, with the
+ * board and the token of the process (contract/board.h). */
+#define PTD_TRACER_FOLLOW "ptd_tracer_follow"
+typedef void (*ptd_tracer_follow_fn)(const char *board, unsigned token);
+
 #define PTD_ENTER_EMBED   "embed"
 #define PTD_ENTER_PRELOAD "preload"
 #define PTD_ENTER_EXEC    "exec"

@@ -11,6 +11,9 @@
  * own bytes for paths), without NUL. A reader stops at the first record that is cut off or fails
  * its CRC.
  *
+ * The journal of a process that a test started has another header (contract/board.h): what is in it
+ * counts record by record, and goes to the scopes that were open in the process that runs tests.
+ *
  * Ids (file, code, name, scope, path) are per process, start at 0 and are defined before their
  * first use. What belongs to a scope is additive: several J_DELTA of one scope are united, also
  * when they repeat an id.
@@ -26,7 +29,7 @@
 enum ptd_journal_type {
     /*
      * One fact about the process: string key, string value. Keys (repeatable where plural):
-     *   role        "main", "worker" (pytest-xdist) or "controller"
+     *   role        "main", "worker" (pytest-xdist), "controller" or "child" (started by a test)
      *   rootdir     pytest's rootdir, absolute
      *   inipath     the configuration file that pytest chose, absolute, or ""
      *   python      "3.11.7"
@@ -101,6 +104,17 @@ enum ptd_journal_type {
      * united. No part of any scope.
      */
     PTD_J_LINES = 13,
+    /*
+     * u32 scope id, u32 since, u32 until: between these epochs of the board (contract/board.h),
+     * both included, the scope was open. Only from the first start of another process on.
+     */
+    PTD_J_WINDOW = 20,
+    /* First in the journal of a forked process: string, the name of its parent's journal, then u32
+     * numbers of files, codes, names and scopes. Ids below these are the parent's. */
+    PTD_J_FORK = 21,
+    /* u32 scope id, u32 token, u32 epoch (contract/board.h): what that process did in that epoch.
+     */
+    PTD_J_FOLLOW = 22,
 };
 
 enum ptd_path_type {
@@ -129,6 +143,7 @@ enum ptd_scope_kind {
     PTD_SCOPE_FIXTURE = 2, /* one instance of a fixture of wider scope */
     PTD_SCOPE_MODULE = 3,  /* the import of one file */
     PTD_SCOPE_COLLECT = 4, /* the collection of one file */
+    PTD_SCOPE_CHILD = 5,   /* what a process that a test started did in one epoch */
 };
 
 /* Label of the scope of kind SESSION that has what installed packages asked for: of interest to
@@ -138,8 +153,8 @@ enum ptd_scope_kind {
 enum ptd_scope_flag {
     /* Recording was disturbed while the scope was open: tests that use it are not trusted. */
     PTD_SCOPE_INCOMPLETE = 1,
-    /* Another program ran on its behalf, or the process was forked: what it used was not seen.
-     * Tests that use the scope depend on every source of the project. */
+    /* Another program ran on its behalf that could not be followed: what it used was not seen.
+     * Tests that use the scope depend on every file of the project. */
     PTD_SCOPE_OPAQUE = 2,
 };
 

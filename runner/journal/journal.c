@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/path.h"
+#include "journal/board.h"
 #include "journal/frame.h"
 
 /* Larger files are refused: the reader holds a journal in memory. */
@@ -148,7 +150,7 @@ static void read_scope(struct ptd_journal *j, struct ptd_reader *r)
     scope.kind = (enum ptd_scope_kind)kind;
     scope.file = ptd_reader_u32(r);
     scope.label = read_string(j, r);
-    if (kind > PTD_SCOPE_COLLECT || (scope.file != PTD_J_NO_FILE && scope.file >= j->file_count))
+    if (kind > PTD_SCOPE_CHILD || (scope.file != PTD_J_NO_FILE && scope.file >= j->file_count))
         r->bad = 1;
     if (r->bad)
         return;
@@ -238,6 +240,63 @@ static void read_start(struct ptd_journal *j, struct ptd_reader *r)
     j->started[j->started_count++] = nodeid;
 }
 
+static void read_window(struct ptd_journal *j, struct ptd_reader *r)
+{
+    struct ptd_journal_window w;
+    w.scope = ptd_reader_u32(r);
+    w.since = ptd_reader_u32(r);
+    w.until = ptd_reader_u32(r);
+    if (w.scope >= j->scope_count)
+        r->bad = 1;
+    if (r->bad)
+        return;
+    j->windows = ptd_xgrow(j->windows, &j->window_cap, j->window_count + 1, sizeof(w));
+    j->windows[j->window_count++] = w;
+}
+
+static void read_follow(struct ptd_journal *j, struct ptd_reader *r)
+{
+    struct ptd_journal_follow f;
+    f.scope = ptd_reader_u32(r);
+    f.token = ptd_reader_u32(r);
+    f.epoch = ptd_reader_u32(r);
+    if (f.scope >= j->scope_count)
+        r->bad = 1;
+    if (r->bad)
+        return;
+    j->follows = ptd_xgrow(j->follows, &j->follow_cap, j->follow_count + 1, sizeof(f));
+    j->follows[j->follow_count++] = f;
+}
+
+/* Empty entries for what the parent's journal defines. */
+#define MOST_INHERITED (64u << 20)
+#define INHERIT(list, number, capacity, count)                                                     \
+    do {                                                                                           \
+        (list) = ptd_xgrow((list), &(capacity), (count) + 1, sizeof(*(list)));                     \
+        memset((list), 0, (count) * sizeof(*(list)));                                              \
+        (number) = (count);                                                                        \
+    } while (0)
+
+static void read_fork(struct ptd_journal *j, struct ptd_reader *r)
+{
+    const char *name = read_string(j, r);
+    j->base_files = ptd_reader_u32(r);
+    j->base_codes = ptd_reader_u32(r);
+    j->base_names = ptd_reader_u32(r);
+    j->base_scopes = ptd_reader_u32(r);
+    if (j->file_count || j->code_count || j->name_count || j->scope_count || !j->child ||
+        j->base_files > MOST_INHERITED || j->base_codes > MOST_INHERITED ||
+        j->base_names > MOST_INHERITED || j->base_scopes > MOST_INHERITED)
+        r->bad = 1;
+    if (r->bad)
+        return;
+    j->forked_from = name;
+    INHERIT(j->files, j->file_count, j->file_cap, j->base_files);
+    INHERIT(j->codes, j->code_count, j->code_cap, j->base_codes);
+    INHERIT(j->names, j->name_count, j->name_cap, j->base_names);
+    INHERIT(j->scopes, j->scope_count, j->scope_cap, j->base_scopes);
+}
+
 static bool read_record(struct ptd_journal *j, uint32_t type, struct ptd_reader *r)
 {
     switch (type) {
@@ -280,15 +339,38 @@ static bool read_record(struct ptd_journal *j, uint32_t type, struct ptd_reader 
         break;
     case PTD_J_LINES: /* journal/lines.h reads them */
         break;
+    case PTD_J_WINDOW:
+        read_window(j, r);
+        break;
+    case PTD_J_FORK:
+        read_fork(j, r);
+        break;
+    case PTD_J_FOLLOW:
+        read_follow(j, r);
+        break;
     default:
         r->bad = 1;
     }
     return !r->bad;
 }
 
+static bool take_child_record(uint32_t type, struct ptd_reader *r, void *arg)
+{
+    struct ptd_journal *j = arg;
+    if (!read_record(j, type, r))
+        j->damaged = true;
+    return true;
+}
+
 static int parse(struct ptd_journal *j, struct ptd_err *err)
 {
     struct ptd_reader in = ptd_reader_init(j->raw.data, j->raw.len);
+    if (j->raw.len >= 8 && memcmp(j->raw.data, PTD_CHILD_MAGIC, 8) == 0) {
+        j->child = true;
+        int result = ptd_log_records(&j->raw, PTD_CHILD_MAGIC, take_child_record, j, err);
+        ptd_buf_release(&j->raw);
+        return result;
+    }
     struct ptd_reader payload;
     uint32_t type;
     if (ptd_frame_start(&in) < 0)
@@ -315,8 +397,10 @@ int ptd_journal_read(const char *path, struct ptd_journal *out, struct ptd_err *
 {
     *out = (struct ptd_journal){0};
     if (ptd_buf_read_file(&out->raw, path, MAX_FILE, err) == 0) {
-        if (parse(out, err) == 0)
+        if (parse(out, err) == 0) {
+            out->name = ptd_xstrdup(ptd_path_basename(path));
             return 0;
+        }
         ptd_err_wrap(err, "%s", path);
     }
     ptd_journal_release(out);
@@ -337,6 +421,7 @@ void ptd_journal_release(struct ptd_journal *j)
         free(j->collects[i].tests);
     for (size_t i = 0; i < j->string_count; i++)
         free(j->strings[i]);
+    free(j->name);
     free(j->facts);
     free(j->files);
     free(j->codes);
@@ -346,6 +431,8 @@ void ptd_journal_release(struct ptd_journal *j)
     free(j->collects);
     free(j->tests);
     free(j->started);
+    free(j->windows);
+    free(j->follows);
     free(j->strings);
     ptd_buf_release(&j->raw);
     *j = (struct ptd_journal){0};

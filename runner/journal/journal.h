@@ -62,7 +62,17 @@ struct ptd_journal_test {
     const char *nodeid, *path;
 };
 
+/* A scope was open in these epochs of the board, both included. */
+struct ptd_journal_window {
+    uint32_t scope, since, until;
+};
+
+struct ptd_journal_follow {
+    uint32_t scope, token, epoch;
+};
+
 struct ptd_journal {
+    char *name; /* owned; of its file; NULL when it was read from memory */
     struct ptd_journal_fact *facts;
     size_t fact_count, fact_cap;
     struct ptd_journal_file *files;
@@ -81,6 +91,16 @@ struct ptd_journal {
     size_t test_count, test_cap;
     const char **started; /* tests that were begun and did not end: the process died in them */
     size_t started_count, started_cap;
+    struct ptd_journal_window *windows;
+    size_t window_count, window_cap;
+    /* Of a process that a test started (PTD_CHILD_MAGIC); in its lists the ids that it has from its
+     * parent's journal are empty entries. */
+    bool child;
+    bool damaged; /* whole records in it make no sense */
+    struct ptd_journal_follow *follows;
+    size_t follow_count, follow_cap;
+    const char *forked_from; /* name of the parent's journal, NULL: not forked */
+    uint32_t base_files, base_codes, base_names, base_scopes;
     bool ended;         /* J_END was there */
     uint32_t status;    /* of J_END */
     bool torn;          /* something unreadable follows what was read */

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "contract/board.h"
 #include "contract/journal.h"
 #include "journal/frame.h"
 
@@ -116,6 +117,8 @@ int ptd_lines_read(const char *path, const struct ptd_lines_sink *sink,
     if (ptd_buf_read_file(&raw, path, MAX_FILE, err) < 0)
         return -1;
     struct ptd_reader in = ptd_reader_init(raw.data, raw.len);
+    if (raw.len >= 8 && memcmp(raw.data, PTD_CHILD_MAGIC, 8) == 0)
+        return 0; /* processes that tests start note no lines */
     if (ptd_frame_start(&in) < 0)
         return ptd_err_set(err, PTD_E_IO, "%s: not a journal of this version", path);
     int failed = read_all(&reading, &in);

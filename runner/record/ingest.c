@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "contract/plan.h"
+#include "record/children.h"
 #include "record/deps.h"
 #include "record/deps_names.h"
 #include "record/deps_paths.h"
@@ -800,6 +801,8 @@ int ptd_ingest(const struct ptd_ingest_request *request, struct ptd_ingest_resul
                         .all_collected = request->complete};
     struct journals journals = {0};
     int failed = read_journals(&in, &journals, err);
+    if (!failed)
+        ptd_children_unite(request->session_dir, journals.items, &journals.count);
     if (!failed && journals.count) {
         failed = ptd_store_begin(in.store, err);
         if (!failed) {

@@ -5,6 +5,7 @@ import struct
 import zlib
 
 FACT, FILE, CODE, NAME, SCOPE, DELTA, COLLECT, TEST, START, END, PATH, ACCESS = range(1, 13)
+WINDOW = 20
 SESSION, KIND_TEST, FIXTURE, MODULE, KIND_COLLECT = range(5)
 OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
 ACCESSES = ("read", "list", "stat", "missing", "wrote")
@@ -55,7 +56,7 @@ class Journal:
 
     def __init__(self, path):
         self.facts, self.files, self.codes, self.names, self.scopes = {}, [], [], [], []
-        self.paths, self.path_stats = [], []
+        self.paths, self.path_stats, self.windows = [], [], []
         self.stats, self.collected, self.tests, self.started, self.end = [], {}, {}, [], None
         with open(path, "rb") as file:
             data = file.read()
@@ -120,6 +121,8 @@ class Journal:
         elif kind == ACCESS:
             scope = self.scopes[p.u32()]
             scope.accesses.update((ACCESSES[p.u32()], self.paths[p.u32()]) for _ in range(p.u32()))
+        elif kind == WINDOW:
+            self.windows.append((self.scopes[p.u32()], p.u32(), p.u32()))
         else:
             raise AssertionError(kind)
 
@@ -175,9 +178,12 @@ class Journal:
         return names
 
 
+def is_journal(path):
+    """Not that of a process that a test started, which has another header."""
+    with open(path, "rb") as file:
+        return file.read(8) == b"PTDJRNL1"
+
+
 def read_session(directory):
-    return [
-        Journal(os.path.join(directory, name))
-        for name in sorted(os.listdir(directory))
-        if name.endswith(".ptdj")
-    ]
+    paths = [os.path.join(directory, n) for n in sorted(os.listdir(directory))]
+    return [Journal(p) for p in paths if p.endswith(".ptdj") and is_journal(p)]

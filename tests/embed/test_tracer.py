@@ -440,7 +440,8 @@ def test_failing_import_without_a_file(project):
     assert project.done.returncode == 0, project.done.stdout
 
 
-def test_children_are_opaque(project):
+def test_programs_are_opaque_where_starting_them_is_not_noticed(project):
+    """The tracer alone, without the host or the stub: only forks are followed."""
     project.write(
         "test_t.py",
         """
@@ -457,9 +458,8 @@ def test_5(): pass
     )
     j = project.run()
     assert project.done.returncode == 0, project.done.stdout
-    assert [j.tests[T + "test_%d" % n][2] for n in (1, 2, 3, 4, 5)] == [2, 2, 2, 2, 0]
+    assert [j.tests[T + "test_%d" % n][2] for n in (1, 2, 3, 4, 5)] == [2, 2, 0, 2, 0]
     assert all(not s.flags for s in j.scopes if s.kind == MODULE)
-    assert len(project.journals) == 1
 
 
 def test_other_tools(project):
