@@ -105,15 +105,26 @@ static PyObject *after_fork(PyObject *self, PyObject *args)
     return Py_None;
 }
 
-static PyMethodDef after_fork_def = {"after_fork", after_fork, METH_NOARGS, NULL};
+/* Where children are not followed. */
+static PyObject *after_blind_fork(PyObject *self, PyObject *args)
+{
+    (void)self, (void)args;
+    ptd_scope_opaque();
+    Py_INCREF(Py_None);
+    return Py_None;
+}
 
-static bool watch_forks(void)
+static PyMethodDef after_fork_def = {"after_fork", after_fork, METH_NOARGS, NULL};
+static PyMethodDef after_blind_fork_def = {"after_fork", after_blind_fork, METH_NOARGS, NULL};
+
+/* `when` as register_at_fork() has it. */
+static bool watch_forks(const char *when, PyMethodDef *def)
 {
     PyObject *posix = PyImport_ImportModule("posix");
-    PyObject *function = PyCFunction_NewEx(&after_fork_def, NULL, NULL);
+    PyObject *function = PyCFunction_NewEx(def, NULL, NULL);
     PyObject *registrar = posix ? PyObject_GetAttrString(posix, "register_at_fork") : NULL;
     PyObject *args = PyTuple_New(0);
-    PyObject *keywords = function ? Py_BuildValue("{sO}", "after_in_child", function) : NULL;
+    PyObject *keywords = function ? Py_BuildValue("{sO}", when, function) : NULL;
     PyObject *result =
         registrar && args && keywords ? PyObject_Call(registrar, args, keywords) : NULL;
     bool done = result != NULL;
@@ -134,18 +145,19 @@ enum ptd_followed ptd_follow_lead(void)
     char path[PATH_MAX];
     ptd_launch_attach_fn attach = find_attach();
     if (!ptd_journal_create())
-        return PTD_FOLLOWED_FORKS; /* it says so at the end, and nothing is recorded */
+        return PTD_FOLLOWED_NONE; /* it says so at the end, and nothing is recorded */
     const char *journal = ptd_journal_path();
     size_t stem = strlen(journal) - strlen(PTD_JOURNAL_SUFFIX);
     if (snprintf(path, sizeof path, "%.*s" PTD_BOARD_SUFFIX, (int)stem, journal) >=
             (int)sizeof path ||
-        !ptd_board_create(path))
+        !ptd_board_create(path)) {
+        watch_forks("after_in_parent", &after_blind_fork_def);
         return PTD_FOLLOWED_NONE;
+    }
     ptd_files_tell_board();
     if (attach)
         attach(path, 0);
-    if (!watch_forks())
-        return PTD_FOLLOWED_NONE;
+    watch_forks("after_in_child", &after_fork_def);
     return attach ? PTD_FOLLOWED_ALL : PTD_FOLLOWED_FORKS;
 }
 
@@ -216,7 +228,8 @@ static bool start(void)
     ptd_scope_start();
     ptd_scope_forked();
     ptd_scope_follow();
-    if (ptd_tracer_start(why) == 0 && ptd_imports_wrap(why, sizeof why) == 0 && watch_forks()) {
+    if (ptd_tracer_start(why) == 0 && ptd_imports_wrap(why, sizeof why) == 0 &&
+        watch_forks("after_in_child", &after_fork_def)) {
         ptd_files_start();
         pthread_atfork(NULL, NULL, ptd_follow_forked);
         return true;

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 enum ptd_followed {
-    PTD_FOLLOWED_NONE,
+    PTD_FOLLOWED_NONE,  /* what forks or starts programs is opaque */
     PTD_FOLLOWED_FORKS, /* libc's functions could not be replaced in this process */
     PTD_FOLLOWED_ALL,
 };

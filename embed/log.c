@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -21,6 +22,12 @@ static bool reserve(int fd, uint64_t size)
 {
     static const char zeros[4096];
     struct stat st;
+    struct rlimit limit;
+    /* Beyond its limit the process would be killed. */
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < size) {
+        errno = EFBIG;
+        return false;
+    }
     if (fallocate(fd, 0, 0, (off_t)size) == 0)
         return true;
     if (errno != EOPNOTSUPP || fstat(fd, &st) < 0)

@@ -445,15 +445,9 @@ static int exclude_paths(void)
 
 static int follow_children(void)
 {
-    switch (ptd_follow_lead()) {
-    case PTD_FOLLOWED_ALL:
+    if (ptd_follow_lead() == PTD_FOLLOWED_ALL)
         return 0;
-    case PTD_FOLLOWED_FORKS:
-        return ptd_children_wrap(no_tracer, sizeof no_tracer);
-    default:
-        snprintf(no_tracer, sizeof no_tracer, "the session directory cannot be written to");
-        return -1;
-    }
+    return ptd_children_wrap(no_tracer, sizeof no_tracer);
 }
 
 static int start_recording(const char *dir)
