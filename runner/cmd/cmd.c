@@ -74,9 +74,9 @@ int ptd_cmd_main(int argc, char **argv, int *status, struct ptd_err *err)
 {
     struct ptd_options options;
     *status = 0;
-    if (ptd_options_parse(argc, argv, &options, err) < 0)
-        return -1;
-    int result = dispatch(&options, status, err);
+    int result = ptd_options_parse(argc, argv, &options, err);
+    if (result == 0)
+        result = dispatch(&options, status, err);
     ptd_options_release(&options);
     return result;
 }

@@ -431,6 +431,14 @@ static char *function_key(const char *nodeid)
     return ptd_buf_steal(&key);
 }
 
+/* The function itself, or one inside it. */
+static bool is_part_of(const char *key, const char *function)
+{
+    size_t n = strlen(function);
+    return strncmp(key, function, n) == 0 &&
+           (!key[n] || strncmp(key + n, ".<locals>", strlen(".<locals>")) == 0);
+}
+
 /*
  * Fixtures of function scope are part of the test's scope. Functions of its file or of a
  * conftest.py beside the test itself may be such.
@@ -452,7 +460,7 @@ static const char *name_of_scope(struct ptd_explain *e, const struct ptd_parts *
         ptd_part_blocks(part, &e->w.state, &used);
         for (size_t k = 0; k < used.count; k++)
             other = other || !blocks || used.items[k] >= blocks->count ||
-                    strcmp(blocks->items[used.items[k]].key, key) != 0;
+                    !is_part_of(blocks->items[used.items[k]].key, key);
         free(used.items);
         if (other)
             return "the test or its fixtures";
