@@ -510,6 +510,7 @@ def pytest_addoption(parser):
     for name in ("diff_batch_size", "diff_cache_size"):
         parser.addini(name, "read by pyt-diff, without effect", default=None)
     parser.addini("diff_dependencies", "what depends on files that no tracer sees", "linelist")
+    parser.addini("diff_opaque", "read by pyt-diff: run or trust", default=None)
     for name in ("diff_env", "diff_ignore_env"):
         parser.addini(name, "environment variables that always or never count", "args")
 

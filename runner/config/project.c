@@ -138,6 +138,16 @@ static int number(const char *file, const struct ptd_settings *settings, const c
     return 0;
 }
 
+/* "run" or "trust". */
+static int opaque_policy(const char *file, const struct ptd_settings *settings,
+                         const struct ptd_setting *setting, bool *trust, struct ptd_err *err)
+{
+    *trust = strcmp(setting->text, "trust") == 0;
+    if (*trust || strcmp(setting->text, "run") == 0)
+        return 0;
+    return wrong(file, settings, setting, "run or trust", err);
+}
+
 /* "batch-size" and "batch_size" are the same key. */
 static bool same_key(const char *key, const char *known)
 {
@@ -147,8 +157,8 @@ static bool same_key(const char *key, const char *known)
     return *key == *known;
 }
 
-static const char *const own_keys[] = {"python", "batch-size", "cache-size",
-                                       "env",    "ignore-env", "dependencies"};
+static const char *const own_keys[] = {"python",     "batch-size",   "cache-size", "env",
+                                       "ignore-env", "dependencies", "opaque"};
 #define OWN_KEYS (sizeof(own_keys) / sizeof(own_keys[0]))
 
 static void warn_unknown(struct ptd_project *project, const char *key)
@@ -180,6 +190,8 @@ static int own_setting(struct ptd_project *project, const char *file,
         return ptd_rules_read_names(*setting->key == 'e' ? &project->env : &project->ignore_env,
                                     setting, name, err);
     }
+    if (same_key(setting->key, "opaque"))
+        return opaque_policy(file, settings, setting, &project->trust_opaque, err);
     if (same_key(setting->key, "dependencies"))
         return 0; /* a table of its own */
     if (!same_key(setting->key, "python")) {
@@ -215,6 +227,9 @@ static int pytest_keys(struct ptd_project *project, const struct ptd_settings *s
     int status = number(file, settings, "diff_batch_size", &project->batch_size, err);
     if (status == 0)
         status = number(file, settings, "diff_cache_size", &project->cache_size, err);
+    const struct ptd_setting *opaque = ptd_settings_find(settings, "diff_opaque");
+    if (status == 0 && opaque)
+        status = opaque_policy(file, settings, opaque, &project->trust_opaque, err);
     for (int i = 0; i < 3 && status == 0; i++) {
         const struct ptd_setting *setting = ptd_settings_find(settings, keys[i]);
         if (!setting)
@@ -266,6 +281,16 @@ static struct ptd_hash128 hash_of(const struct ptd_options *options,
     return ptd_hash128(text.data, text.len);
 }
 
+/* What was recorded under the other policy does not count. */
+static void trust(struct ptd_project *project)
+{
+    static const char word[] = "opaque=trust";
+    PTD_CLEANUP_BUF struct ptd_buf text = PTD_BUF_INIT;
+    ptd_buf_add(&text, &project->config_hash, sizeof(project->config_hash));
+    ptd_buf_add(&text, word, sizeof(word));
+    project->config_hash = ptd_hash128(text.data, text.len);
+}
+
 static int fill(const struct ptd_options *options, int version, struct ptd_rootdir *found,
                 struct ptd_project *out, struct ptd_err *err)
 {
@@ -278,7 +303,11 @@ static int fill(const struct ptd_options *options, int version, struct ptd_rootd
     out->testpaths = words_or(settings, "testpaths", "");
     out->addopts = addopts_of(settings);
     out->cache_dir = data_directory(options, settings, out);
-    return pytest_keys(out, settings, err) != 0 ? -1 : own_table(out, err);
+    if (pytest_keys(out, settings, err) != 0 || own_table(out, err) != 0)
+        return -1;
+    if (out->trust_opaque)
+        trust(out);
+    return 0;
 }
 
 int ptd_project_find_as(const struct ptd_options *options, int pytest_version,

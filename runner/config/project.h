@@ -35,7 +35,10 @@ struct ptd_project {
     size_t rule_count;
     char **env;        /* variables that count for every test; owned, NULL-terminated, or NULL */
     char **ignore_env; /* variables that never count; the same */
-    char *python;      /* [tool.pyt-diff] python, relative to the rootdir; NULL */
+    /* opaque = "trust": a test that starts a program that cannot be followed depends on what was
+     * seen only; part of the configuration's hash. */
+    bool trust_opaque;
+    char *python; /* [tool.pyt-diff] python, relative to the rootdir; NULL */
     /* Unknown keys of [tool.pyt-diff]: one line each for stderr, with the nearest match; owned. */
     char **warnings;
     size_t warning_count;

@@ -790,6 +790,17 @@ static int ingest_journals(struct ingest *in, const struct journals *journals, s
     return in->run % GARBAGE_EVERY == 0 ? ptd_store_collect_garbage(in->store, err) : 0;
 }
 
+static void forget_opaque(struct journals *journals)
+{
+    for (size_t k = 0; k < journals->count; k++) {
+        struct ptd_journal *j = &journals->items[k];
+        for (size_t i = 0; i < j->scope_count; i++)
+            j->scopes[i].flags &= ~(uint32_t)PTD_SCOPE_OPAQUE;
+        for (size_t i = 0; i < j->test_count; i++)
+            j->tests[i].flags &= ~(uint32_t)PTD_SCOPE_OPAQUE;
+    }
+}
+
 int ptd_ingest(const struct ptd_ingest_request *request, struct ptd_ingest_result *result,
                struct ptd_err *err)
 {
@@ -803,6 +814,8 @@ int ptd_ingest(const struct ptd_ingest_request *request, struct ptd_ingest_resul
     int failed = read_journals(&in, &journals, err);
     if (!failed)
         ptd_children_unite(request->session_dir, journals.items, &journals.count);
+    if (request->trust_opaque)
+        forget_opaque(&journals);
     if (!failed && journals.count) {
         failed = ptd_store_begin(in.store, err);
         if (!failed) {

@@ -306,6 +306,28 @@ def test_through_shell():
     assert_idle(run(started))
 
 
+def test_programs_that_cannot_be_followed_are_trusted(started):
+    build(started.folder, "static", "int main(void) { return 0; }", "-static")
+    started.write("pyproject.toml", "[tool.pyt-diff]\nopaque = 'trust'\n")
+    started.write(
+        "test_a.py",
+        HEAD
+        + """
+def test_static():
+    subprocess.run(["../static"], check=True)
+""",
+    )
+    record(started)
+    started.write("unrelated.txt", "1\n")
+    assert_idle(run(started))
+    assert affected(started, "pyproject.toml", "trust", "run") == {"test_static", "test_nothing"}
+    started.write("unrelated.txt", "2\n")
+    assert run(started).names == {"test_static"}
+    started.replace("pyproject.toml", "run", "maybe")
+    result = run(started)
+    assert result.status == 4 and "expected run or trust" in result.err, result
+
+
 def test_it_does_not_show(started):
     """What children print and how they end is as without us."""
     build(started.folder, "crash", "int main(void) { return *(volatile int *)0; }")
