@@ -49,6 +49,7 @@ int ptd_pyapi_bind(char *why, size_t size)
     BIND(get_extra, "PyUnstable_Code_GetExtra", "_PyCode_GetExtra");
     BIND(vectorcall, "PyObject_Vectorcall", "_PyObject_Vectorcall");
     BIND(utf8, "PyUnicode_AsUTF8AndSize", NULL);
+    BIND(stack_effect, "PyCompile_OpcodeStackEffect", NULL);
     if (ptd_py.version < 0x0308 || ptd_py.version > 0x030e) {
         snprintf(why, size, "Python %lu.%lu is not supported", version >> 24,
                  (version >> 16) & 255);

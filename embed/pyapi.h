@@ -49,6 +49,7 @@ struct ptd_pyapi {
     int (*get_extra)(PyObject *, Py_ssize_t, void **);
     ptd_vectorcall vectorcall;
     const char *(*utf8)(PyObject *, Py_ssize_t *);
+    int (*stack_effect)(int, int);
     /* Code objects carry a pointer of ours: its index, and the word of the code object that leads
      * there (0: not known, go through get_extra). */
     Py_ssize_t extra_index;

@@ -59,6 +59,7 @@ struct frame {
     PyObject *running;
     long instruction;
     uint32_t line;
+    uint32_t again; /* of a suspect: calls within its call */
 };
 
 uint32_t ptd_epoch = 1;
@@ -198,10 +199,19 @@ static bool is_base(const struct scope *scope)
            scope->kind == PTD_SCOPE_SESSION || scope->kind == PTD_SCOPE_CHILD;
 }
 
+/* Index of the innermost entry that is no suspect. */
+static inline size_t inner(void)
+{
+    size_t i = depth - 1;
+    while (stack[i].scope->kind == PTD_SCOPE_ONCE)
+        i--;
+    return i;
+}
+
 /* Whether the innermost scope alone is to be charged for what a thread does. */
 static bool is_plain_for(const void *thread)
 {
-    const struct frame *top = &stack[depth - 1];
+    const struct frame *top = &stack[inner()];
     if (foreign_imports)
         return false;
     return top->scope->kind != PTD_SCOPE_MODULE || top->thread == thread;
@@ -225,12 +235,23 @@ static void keep_up(void)
         ptd_scope_follow();
 }
 
+/* The suspects that run: what the innermost one does is found by way of those around it, as far as
+ * they are of the same thread. A thread may work for one that waits for it in another. */
+static void charge_suspects(enum set_kind kind, uint32_t id)
+{
+    for (size_t i = depth - 1; stack[i].scope->kind == PTD_SCOPE_ONCE; i--) {
+        if (i == depth - 1 || stack[i].thread != stack[i + 1].thread)
+            add_to(stack[i].scope, kind, id);
+    }
+}
+
 static void charge_for(const void *thread, enum set_kind kind, uint32_t id)
 {
     if (!recording)
         return;
     keep_up();
-    size_t i = depth - 1;
+    charge_suspects(kind, id);
+    size_t i = inner();
     add_to(stack[i].scope, kind, id);
     if (is_plain_for(thread))
         return;
@@ -271,36 +292,38 @@ static PyObject *find_body(PyObject *body)
 static uint32_t import_line(void)
 {
     uint32_t epoch = ptd_epoch;
-    PyObject *running = stack[depth - 1].running;
+    size_t at = inner();
+    PyObject *running = stack[at].running;
     if (!running) {
-        running = find_body(stack[depth - 1].body);
+        running = find_body(stack[at].body);
         PyErr_Clear();
         if (!running ||
             epoch != ptd_epoch) { /* a collection of garbage may have changed the stack */
             Py_XDECREF(running);
             return 0;
         }
-        stack[depth - 1].running = running;
-        stack[depth - 1].instruction = -2;
+        stack[at].running = running;
+        stack[at].instruction = -2;
     }
     long instruction = ptd_pyapi_number(running, PTD_ATTR_F_LASTI, -1);
     if (epoch != ptd_epoch)
         return 0;
-    if (instruction < 0 || instruction != stack[depth - 1].instruction) {
+    if (instruction < 0 || instruction != stack[at].instruction) {
         long line = ptd_pyapi_number(running, PTD_ATTR_F_LINENO, 0);
         PyErr_Clear();
         if (epoch != ptd_epoch)
             return 0;
-        stack[depth - 1].instruction = instruction;
-        stack[depth - 1].line = line > 0 ? (uint32_t)line : 0;
+        stack[at].instruction = instruction;
+        stack[at].line = line > 0 ? (uint32_t)line : 0;
     }
-    return stack[depth - 1].line;
+    return stack[at].line;
 }
 
 static void enter_in_import(struct ptd_code *code)
 {
-    struct scope *scope = stack[depth - 1].scope;
+    struct scope *scope = stack[inner()].scope;
     uint32_t epoch = ptd_epoch;
+    charge_suspects(SET_CODE, code->id);
     if (code->module_body && code->file == scope->file) {
         code->epoch = epoch;
         add_to(scope, SET_CODE, code->id);
@@ -328,15 +351,17 @@ static void enter_in_import(struct ptd_code *code)
 static void enter(struct ptd_code *code)
 {
     if (is_plain()) {
-        if (stack[depth - 1].scope->kind == PTD_SCOPE_MODULE) {
+        struct scope *scope = stack[inner()].scope;
+        if (scope->kind == PTD_SCOPE_MODULE) {
             enter_in_import(code);
             return;
         }
         code->epoch = ptd_epoch;
-        add_to(stack[depth - 1].scope, SET_CODE, code->id);
+        charge_suspects(SET_CODE, code->id);
+        add_to(scope, SET_CODE, code->id);
         return;
     }
-    if (stack[depth - 1].scope->kind != PTD_SCOPE_MODULE)
+    if (stack[inner()].scope->kind != PTD_SCOPE_MODULE)
         code->epoch = ptd_epoch;
     charge(SET_CODE, code->id);
 }
@@ -373,22 +398,32 @@ static void take_accesses(void)
         ptd_scope_disturbed();
 }
 
-static void before_switch(void)
+static void settle_accesses(void)
 {
     take_accesses();
     if (ptd_environ_pending)
         ptd_environ_settle();
+}
+
+static void before_switch(void)
+{
+    settle_accesses();
     if (!ptd_tracer_leave() || !is_alone())
         ptd_scope_disturbed();
 }
 
-static void after_switch(void)
+static void next_epoch(void)
 {
     ptd_code_ignored.epoch = ++ptd_epoch;
     if (ptd_board_is_open() && !ptd_following)
         __atomic_store_n(&ptd_board.log.header->epoch, ptd_epoch, __ATOMIC_RELEASE);
+}
+
+static void after_switch(void)
+{
+    next_epoch();
     if (recording) {
-        enum ptd_scope_kind kind = stack[depth - 1].scope->kind;
+        enum ptd_scope_kind kind = stack[inner()].scope->kind;
         ptd_files_suspect(kind == PTD_SCOPE_SESSION || kind == PTD_SCOPE_COLLECT);
     }
     ptd_tracer_arrive();
@@ -444,6 +479,32 @@ static void write_window(const struct frame *frame)
     ptd_journal_end();
 }
 
+/* Index of the topmost entry of a suspect in this thread, not below `from`; 0 when there is none.
+ */
+static size_t find_suspect(uint32_t id, size_t from)
+{
+    for (size_t i = depth - 1; i > 0 && i >= from; i--) {
+        if (stack[i].scope->id == id && stack[i].thread == ptd_scope_thread())
+            return i;
+    }
+    return 0;
+}
+
+static void take_off(size_t at)
+{
+    memmove(stack + at, stack + at + 1, (depth - at - 1) * sizeof *stack);
+    depth--;
+}
+
+/* Suspects of this thread that lay above what was taken off: their end was not seen. */
+static void drop_suspects(size_t from)
+{
+    for (size_t i = depth; i-- > from;) {
+        if (stack[i].scope->kind == PTD_SCOPE_ONCE && stack[i].thread == ptd_scope_thread())
+            take_off(i);
+    }
+}
+
 void ptd_scope_pop(uint32_t id)
 {
     size_t at = recording ? find_frame(id) : 0;
@@ -458,12 +519,56 @@ void ptd_scope_pop(uint32_t id)
         running = stack[at].running;
         write_window(&stack[at]);
         foreign_imports -= is_foreign_import(&stack[at]);
-        memmove(stack + at, stack + at + 1, (depth - at - 1) * sizeof *stack);
-        depth--;
+        take_off(at);
+        drop_suspects(at);
     }
     after_switch();
     Py_XDECREF(running);
     PyErr_Restore(type, value, traceback);
+}
+
+static void push_suspect(uint32_t id)
+{
+    settle_accesses();
+    if (!grow(&stack, &depth_cap, depth + 1, sizeof *stack))
+        return;
+    /* What it serves may come from what the one around it keeps. */
+    charge_suspects(SET_USE, id);
+    stack[depth++] =
+        (struct frame){.scope = scopes[id], .thread = ptd_scope_thread(), .since = ptd_epoch + 1};
+    next_epoch();
+    ptd_tracer_again();
+}
+
+void ptd_scope_once_enter(struct ptd_code *code)
+{
+    uint32_t id = code->once - 1;
+    if (!recording || ptd_following || id >= scope_count) {
+        ptd_code_enter(code);
+        return;
+    }
+    size_t open = find_suspect(id, inner() + 1);
+    if (open)
+        stack[open].again++;
+    else
+        push_suspect(id);
+    ptd_scope_enter(code);
+    code->epoch = 0; /* it is to be seen again */
+}
+
+void ptd_scope_once_leave(uint32_t id)
+{
+    size_t at = recording && !ptd_following ? find_suspect(id, 0) : 0;
+    if (!at)
+        return;
+    if (stack[at].again) {
+        stack[at].again--;
+        return;
+    }
+    settle_accesses();
+    write_window(&stack[at]);
+    take_off(at);
+    next_epoch();
 }
 
 uint32_t ptd_scope_base(void)
@@ -689,7 +794,7 @@ static bool is_conftest(uint32_t file)
 
 void ptd_scope_import(uint32_t file)
 {
-    if (recording && stack[depth - 1].scope->kind == PTD_SCOPE_SESSION && is_conftest(file))
+    if (recording && stack[inner()].scope->kind == PTD_SCOPE_SESSION && is_conftest(file))
         return;
     charge(SET_FILE, file);
 }

@@ -4,6 +4,9 @@
  * runs, or an import of another thread lies on the stack, everything down to the innermost test,
  * collection or session is charged, so that nothing is charged only to the wrong one.
  *
+ * A function whose results may be kept (scope_once.h) has a scope of its own, which lies on the
+ * stack while the function runs. It is charged together with the one below it, never instead.
+ *
  * All functions need the GIL and keep a pending exception.
  */
 #ifndef PTD_EMBED_SCOPE_H
@@ -32,6 +35,7 @@ struct ptd_code {
     /* Lines (monitoring): events are on, and how many of them told nothing new in which context. */
     bool lines_on;
     uint32_t lines_context, lines_events;
+    uint32_t once; /* its scope of kind PTD_SCOPE_ONCE + 1, 0: it is no suspect */
 };
 
 /* A name for the current thread. Needs no GIL. */
@@ -87,6 +91,11 @@ uint32_t ptd_scope_module(uint32_t file, const char *label);
 void ptd_scope_push(uint32_t scope, PyObject *body);
 /* Takes the innermost entry of that scope off, wherever other threads have put theirs. */
 void ptd_scope_pop(uint32_t scope);
+/* Around each run of a suspect (code->once), also when it is resumed, instead of ptd_code_enter. In
+ * the same order in each thread; a leave that is missing is made up for when the scope below is
+ * taken off. */
+void ptd_scope_once_enter(struct ptd_code *code);
+void ptd_scope_once_leave(uint32_t scope);
 /* The innermost test or collection, or the session. */
 uint32_t ptd_scope_base(void);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "scope_ids.h"
+#include "scope_once.h"
 
 static const struct ptd_mechanism *mechanism; /* NULL: nothing is traced */
 
@@ -31,6 +32,17 @@ static uint32_t code_id(PyObject *code, uint32_t file, bool *module_body)
     return id;
 }
 
+/* Gives a function whose results may be kept its scope. */
+static void suspect(PyObject *object, struct ptd_code *code)
+{
+    char label[1024];
+    if (!ptd_scope_recording() || ptd_following ||
+        !ptd_once_is_suspect(object, code->file, code->id, label, sizeof label))
+        return;
+    uint32_t scope = ptd_scope_new(PTD_SCOPE_ONCE, code->file, label);
+    code->once = scope == PTD_J_NO_SCOPE ? 0 : scope + 1;
+}
+
 static struct ptd_code *make_code(PyObject *object)
 {
     PyObject *filename = ptd_pyapi_attr(object, PTD_ATTR_CO_FILENAME);
@@ -46,6 +58,8 @@ static struct ptd_code *make_code(PyObject *object)
     }
     code->file = file;
     code->id = code_id(object, file, &code->module_body);
+    if (!code->module_body)
+        suspect(object, code);
     return code;
 }
 
@@ -167,6 +181,8 @@ int ptd_tracer_start(char why[PTD_TRACER_WHY])
     ptd_probing = false;
     if (result == 0) {
         mechanism = wanted;
+        if (!ptd_following)
+            ptd_once_start();
         mechanism->arrive();
     }
     PyErr_Clear();
@@ -187,4 +203,10 @@ void ptd_tracer_arrive(void)
 {
     if (mechanism)
         mechanism->arrive();
+}
+
+void ptd_tracer_again(void)
+{
+    if (mechanism && mechanism->again)
+        mechanism->again();
 }

@@ -18,6 +18,9 @@ const char *ptd_tracer_name(void);
  * missed. */
 bool ptd_tracer_leave(void);
 void ptd_tracer_arrive(void);
+/* Where what is known to the scopes that were current may be new to the one that is: a suspect
+ * begins to run. */
+void ptd_tracer_again(void);
 
 /* The record of a code object; NULL when it is not watched. Decided when it is first seen. */
 static inline struct ptd_code *ptd_tracer_code(PyObject *code);
@@ -31,6 +34,7 @@ struct ptd_mechanism {
     void (*stop)(void);
     bool (*leave)(void);
     void (*arrive)(void);
+    void (*again)(void); /* or NULL */
 };
 extern const struct ptd_mechanism ptd_mechanism_eval;
 extern const struct ptd_mechanism ptd_mechanism_monitoring;

@@ -37,13 +37,28 @@ static void *get(void)
 /*
  * The hooks are called millions of times, nearly always for code that is known and has been
  * entered in this scope already. What they do then needs no stack of its own; everything else is in
- * functions that are not inlined.
+ * functions that are not inlined. Suspects are never settled.
  */
-static __attribute__((noinline)) void enter(void *frame)
+/* The scope of a suspect plus 1, to be left again; 0 for nearly everything. */
+static __attribute__((noinline)) uint32_t enter(void *frame)
 {
     struct ptd_code *code = ptd_tracer_code(FRAME_CODE(frame));
-    if (code)
+    if (!code)
+        return 0;
+    uint32_t once = code->once;
+    if (once)
+        ptd_scope_once_enter(code);
+    else
         ptd_code_enter(code);
+    return once;
+}
+
+/* The code object may be gone by now. */
+static inline PyObject *leave_with(uint32_t once, PyObject *result)
+{
+    if (!PTD_LIKELY(once == 0))
+        ptd_scope_once_leave(once - 1);
+    return result;
 }
 
 static inline bool is_settled(void *frame)
@@ -54,8 +69,8 @@ static inline bool is_settled(void *frame)
 
 static __attribute__((noinline)) PyObject *enter_38(void *frame, int throwing)
 {
-    enter(frame);
-    return ((eval_38)previous)(frame, throwing);
+    uint32_t once = enter(frame);
+    return leave_with(once, ((eval_38)previous)(frame, throwing));
 }
 
 static PyObject *hook_38(void *frame, int throwing)
@@ -67,8 +82,8 @@ static PyObject *hook_38(void *frame, int throwing)
 
 static __attribute__((noinline)) PyObject *enter_39(void *thread, void *frame, int throwing)
 {
-    enter(frame);
-    return ((eval_39)previous)(thread, frame, throwing);
+    uint32_t once = enter(frame);
+    return leave_with(once, ((eval_39)previous)(thread, frame, throwing));
 }
 
 static PyObject *hook_39(void *thread, void *frame, int throwing)
@@ -148,8 +163,8 @@ static inline void guard_stack(void)
 static __attribute__((noinline)) PyObject *enter_311(void *thread, void *frame, int throwing)
 {
     guard_stack();
-    enter(frame);
-    return ((eval_39)previous)(thread, frame, throwing);
+    uint32_t once = enter(frame);
+    return leave_with(once, ((eval_39)previous)(thread, frame, throwing));
 }
 
 static PyObject *hook_311(void *thread, void *frame, int throwing)
@@ -311,4 +326,4 @@ static void arrive(void)
     put(hook);
 }
 
-const struct ptd_mechanism ptd_mechanism_eval = {"eval", start, stop, leave, arrive};
+const struct ptd_mechanism ptd_mechanism_eval = {"eval", start, stop, leave, arrive, NULL};

@@ -18,7 +18,9 @@
 
 static PyObject *monitoring, *disable, *set_local_events, *get_events, *get_tool;
 static PyObject *finder_id, *local_id, *no_events, *local_events; /* ints */
-static long finder = -1, local = -1, wanted_events;
+static PyObject *suspect_events;                                  /* int: entries and exits */
+static long finder = -1, local = -1, wanted_events, unwind_event;
+static bool unwinding; /* frames that end by an exception are watched */
 static uint32_t changes;
 static bool lost; /* a tool of ours was freed by other code */
 
@@ -53,8 +55,32 @@ static void arm(PyObject *object, struct ptd_code *code)
 {
     if (code->armed == PTD_ARM_OFF)
         set_local(object, no_events);
-    set_local(object, local_events);
+    set_local(object, code->once ? suspect_events : local_events);
     code->armed = PTD_ARM_ON;
+}
+
+/* The first suspect. The event costs each frame that an exception ends, so not before. */
+static void watch_unwinding(void)
+{
+    PyObject *result =
+        PyObject_CallMethod(monitoring, "set_events", "ll", finder, wanted_events | unwind_event);
+    Py_XDECREF(result);
+    unwinding = true;
+    if (result) {
+        wanted_events |= unwind_event;
+        return;
+    }
+    PyErr_Clear();
+    ptd_scope_disturbed();
+}
+
+/* A suspect runs for the first time: it is seen at once, and never switched off. */
+static void discover_suspect(PyObject *object, struct ptd_code *code)
+{
+    if (!unwinding)
+        watch_unwinding();
+    arm(object, code);
+    ptd_scope_once_enter(code);
 }
 
 static bool arm_later(PyObject *object)
@@ -93,6 +119,11 @@ static PyObject *on_discovery(PyObject *self, PyObject *const *args, Py_ssize_t 
     }
     if (ptd_lines_discovered)
         ptd_lines_discovered(args[0], code);
+    if (code->once) {
+        if (code->armed == PTD_ARM_NEW)
+            discover_suspect(args[0], code);
+        return answer_disable();
+    }
     ptd_code_enter(code);
     if (code->armed == PTD_ARM_NEW) {
         /* Settled for this scope: it need not be seen before the next one. */
@@ -117,6 +148,10 @@ static PyObject *on_entry(PyObject *self, PyObject *const *args, Py_ssize_t narg
         ptd_code_enter_following(code);
         return answer_none();
     }
+    if (code->once) {
+        ptd_scope_once_enter(code);
+        return answer_none();
+    }
     if (code->epoch != ptd_epoch) {
         code->hits = 0;
         ptd_scope_enter(code);
@@ -134,10 +169,28 @@ static PyObject *on_throw(PyObject *self, PyObject *const *args, Py_ssize_t narg
 {
     (void)self;
     struct ptd_code *code = nargs < 1 || ptd_probing ? NULL : ptd_tracer_code(args[0]);
-    if (code && ptd_following)
+    if (code && ptd_following) {
         ptd_code_enter_following(code);
-    else if (code)
+        return answer_none();
+    }
+    if (!code)
+        return answer_none();
+    if (code->once && code->armed == PTD_ARM_NEW)
+        discover_suspect(args[0], code);
+    else if (code->once)
+        ptd_scope_once_enter(code);
+    else
         ptd_code_enter(code);
+    return answer_none();
+}
+
+/* A suspect returns, yields, or is ended by an exception. */
+static PyObject *on_leave(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    (void)self;
+    struct ptd_code *code = nargs < 1 || ptd_probing ? NULL : ptd_pyapi_extra(args[0]);
+    if (code && code->once)
+        ptd_scope_once_leave(code->once - 1);
     return answer_none();
 }
 
@@ -145,6 +198,7 @@ static PyMethodDef discovery_def = {"discovery", PTD_CFUNCTION(on_discovery), PT
                                     NULL};
 static PyMethodDef entry_def = {"entry", PTD_CFUNCTION(on_entry), PTD_METH_FASTCALL, NULL};
 static PyMethodDef throw_def = {"throw", PTD_CFUNCTION(on_throw), PTD_METH_FASTCALL, NULL};
+static PyMethodDef exit_def = {"exit", PTD_CFUNCTION(on_leave), PTD_METH_FASTCALL, NULL};
 
 static long event(const char *name)
 {
@@ -221,20 +275,26 @@ static void stop(void)
 static int switch_on(void)
 {
     long start_bit = event("PY_START"), resume_bit = event("PY_RESUME"),
-         throw_bit = event("PY_THROW");
-    if (!start_bit || !resume_bit || !throw_bit)
+         throw_bit = event("PY_THROW"), return_bit = event("PY_RETURN"),
+         yield_bit = event("PY_YIELD");
+    unwind_event = event("PY_UNWIND");
+    if (!start_bit || !resume_bit || !throw_bit || !return_bit || !yield_bit || !unwind_event)
         return -1;
     wanted_events = start_bit | resume_bit | throw_bit;
     finder_id = PyLong_FromLong(finder);
     local_id = PyLong_FromLong(local);
     no_events = PyLong_FromLong(0);
     local_events = PyLong_FromLong(start_bit | resume_bit);
-    if (!finder_id || !local_id || !no_events || !local_events ||
+    suspect_events = PyLong_FromLong(start_bit | resume_bit | return_bit | yield_bit);
+    if (!suspect_events || !finder_id || !local_id || !no_events || !local_events ||
         register_callback(finder, start_bit, &discovery_def) < 0 ||
         register_callback(finder, resume_bit, &discovery_def) < 0 ||
         register_callback(finder, throw_bit, &throw_def) < 0 ||
         register_callback(local, start_bit, &entry_def) < 0 ||
-        register_callback(local, resume_bit, &entry_def) < 0)
+        register_callback(local, resume_bit, &entry_def) < 0 ||
+        register_callback(local, return_bit, &exit_def) < 0 ||
+        register_callback(local, yield_bit, &exit_def) < 0 ||
+        register_callback(finder, unwind_event, &exit_def) < 0)
         return -1;
     return done(PyObject_CallMethod(monitoring, "set_events", "ll", finder, wanted_events));
 }
@@ -292,7 +352,10 @@ static void arrive(void)
     pending_count = pending_cap = 0;
     for (size_t i = 0; i < count; i++) {
         struct ptd_code *code = ptd_tracer_code(list[i]);
-        if (code && code->armed != PTD_ARM_ON)
+        if (!code || code->armed == PTD_ARM_ON)
+            continue;
+        /* A suspect that runs again in the same surroundings: this one is settled for it, too. */
+        if (code->epoch != ptd_epoch || !arm_later(list[i]))
             arm(list[i], code);
     }
     for (size_t i = 0; i < count; i++)
@@ -300,4 +363,5 @@ static void arrive(void)
     free(list);
 }
 
-const struct ptd_mechanism ptd_mechanism_monitoring = {"monitoring", start, stop, leave, arrive};
+const struct ptd_mechanism ptd_mechanism_monitoring = {"monitoring", start,  stop,
+                                                       leave,        arrive, arrive};

@@ -301,6 +301,9 @@ static void add_through(const struct ptd_explain *e, const struct cause *c,
             ptd_buf_addf(out, "%s by hooks, ", done);
         ptd_buf_adds(out, "for every test");
         return;
+    case PTD_LABEL_ONCE:
+        ptd_buf_addf(out, "%s by a function whose result may be kept, such as a cached one", done);
+        return;
     case PTD_LABEL_EVERYTHING:
         ptd_buf_adds(out, "it starts programs, which may read any file");
         return;

@@ -144,6 +144,15 @@ enum ptd_scope_kind {
     PTD_SCOPE_MODULE = 3,  /* the import of one file */
     PTD_SCOPE_COLLECT = 4, /* the collection of one file */
     PTD_SCOPE_CHILD = 5,   /* what a process that a test started did in one epoch */
+    /* All that one function did whose results may be kept for later callers, in all its calls. What
+     * is charged to it is charged to the scope around it as well, to which it does not belong: who
+     * may be served by it is the reader's to tell. Label: the id of its code, then the names under
+     * which it serves others apart from being entered, each behind a blank: "@x" its own name, when
+     * a decorator may keep what it returns, "%d" the last name of such a decorator ("?" when it has
+     * none), "x" a global, ".x" an attribute, "g.x" one of what global g is or holds, "$" a cache
+     * of the object that the method belongs to, ":x" a variable of a
+     * function around it, "*" any name, "!" none. */
+    PTD_SCOPE_ONCE = 6,
 };
 
 /* Label of the scope of kind SESSION that has what installed packages asked for: of interest to

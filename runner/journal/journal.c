@@ -150,7 +150,7 @@ static void read_scope(struct ptd_journal *j, struct ptd_reader *r)
     scope.kind = (enum ptd_scope_kind)kind;
     scope.file = ptd_reader_u32(r);
     scope.label = read_string(j, r);
-    if (kind > PTD_SCOPE_CHILD || (scope.file != PTD_J_NO_FILE && scope.file >= j->file_count))
+    if (kind > PTD_SCOPE_ONCE || (scope.file != PTD_J_NO_FILE && scope.file >= j->file_count))
         r->bad = 1;
     if (r->bad)
         return;

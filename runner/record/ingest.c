@@ -14,6 +14,7 @@
 #include "record/deps_paths.h"
 #include "record/edges.h"
 #include "record/flaky.h"
+#include "record/once.h"
 #include "record/parts.h"
 #include "state/codes.h"
 #include "store/details.h"
@@ -58,6 +59,7 @@ struct process {
     struct ingest *in;
     const struct ptd_journal *journal;
     struct ptd_dep_context deps;
+    struct ptd_once *once;         /* owned */
     struct id_list session;        /* sets of the session scope */
     struct ptd_u32s session_files; /* that it imported or entered */
     uint32_t session_flags;
@@ -162,6 +164,7 @@ static int make_session_sets(struct process *p, struct ptd_err *err)
     ptd_id own = 0, closure = 0;
     int result = -1;
     session_scopes(p->journal, &scopes);
+    ptd_once_add(p->once, NULL, NULL, &scopes);
     for (size_t i = 0; i < scopes.count; i++) {
         if (ptd_dep_scope_items(&p->deps, scopes.items[i], &items, err) < 0)
             goto out;
@@ -223,6 +226,7 @@ static int scope_label(struct process *p, const struct ptd_journal_scope *s, uin
     *out = s->kind == PTD_SCOPE_TEST      ? PTD_LABEL_OWN
            : s->kind == PTD_SCOPE_COLLECT ? PTD_LABEL_COLLECTION
            : s->kind == PTD_SCOPE_SESSION ? PTD_LABEL_SESSION
+           : s->kind == PTD_SCOPE_ONCE    ? PTD_LABEL_ONCE
                                           : PTD_LABEL_UNKNOWN;
     return 0;
 }
@@ -359,6 +363,7 @@ static int ingest_collect(struct process *p, const struct ptd_journal_collect *c
         flags |= PTD_SCOPE_INCOMPLETE;
     else
         reach(p->journal, c->scope, &scopes);
+    ptd_once_add(p->once, NULL, NULL, &scopes);
     int failed = add_place(p, path, in->result->doctests, &file, &sets, err) < 0 ||
                  add_scope_sets(p, &scopes, NULL, &sets, &flags, err) < 0 ||
                  ptd_store_node(in->store, path, file, true, &node, err) < 0 ||
@@ -395,6 +400,7 @@ static int use_collection(struct process *p, const char *path, uint32_t scope, s
     p->collect_flags = 0;
     if (scope != PTD_J_NO_SCOPE)
         reach(p->journal, scope, &collect);
+    ptd_once_add(p->once, NULL, NULL, &collect);
     mark_imported(p, &collect);
     int failed =
         add_place(p, path, p->in->result->doctests, &p->collect_file, &p->collect_sets, err) < 0 ||
@@ -429,6 +435,7 @@ static int ingest_test(struct process *p, const struct ptd_journal_test *t, stru
     ptd_id node;
     uint32_t flags = t->flags | p->collect_flags;
     reach(p->journal, t->scope, &own);
+    ptd_once_add(p->once, p->imported, t->nodeid, &own);
     add_ids(&sets, &p->collect_sets);
     int failed = add_scope_sets(p, &own, p->imported, &sets, &flags, err) < 0 ||
                  ptd_store_node(in->store, t->nodeid, p->collect_file, false, &node, err) < 0 ||
@@ -556,11 +563,13 @@ static int process_start(struct process *p, struct ingest *in, const struct ptd_
     if (ptd_dep_context_init(&p->deps, in->request->state, journal, in->session_start_ns,
                              &in->written, err) < 0)
         return -1;
+    p->once = ptd_once_new(&p->deps);
     return make_session_sets(p, err);
 }
 
 static void process_end(struct process *p)
 {
+    ptd_once_free(p->once);
     ptd_dep_context_release(&p->deps);
     free(p->session.items);
     free(p->collect_sets.items);

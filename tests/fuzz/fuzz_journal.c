@@ -35,7 +35,7 @@ static void check(const struct ptd_journal *j)
         require(j->codes[i].file < j->file_count && j->codes[i].name);
     for (size_t i = 0; i < j->scope_count; i++) {
         const struct ptd_journal_scope *s = &j->scopes[i];
-        require(s->kind <= PTD_SCOPE_COLLECT);
+        require(s->kind <= PTD_SCOPE_ONCE);
         require(s->file == PTD_J_NO_FILE || s->file < j->file_count);
         check_ids(&s->codes, j->code_count, 1);
         check_ids(&s->uses, j->scope_count, 1);

@@ -235,7 +235,7 @@ static void unknown_scope_file(struct journal_builder *b)
 
 static void unknown_scope_kind(struct journal_builder *b)
 {
-    jb_scope(b, PTD_SCOPE_CHILD + 1, 0, "m");
+    jb_scope(b, PTD_SCOPE_ONCE + 1, 0, "m");
 }
 
 static void skipped_id(struct journal_builder *b)
