@@ -11,6 +11,7 @@
 
 #define MOST_FRAMES 200
 #define MOST_NAME   512
+#define RECENT      512
 
 bool ptd_environ_pending;
 
@@ -44,55 +45,16 @@ static bool is_one_of(const char *name, const char *const *packages)
     return false;
 }
 
-struct frame_facts {
-    const char *module, *function; /* borrowed from objects that the frame holds */
-    PyObject *filename;            /* borrowed likewise */
+/* What a frame says about who reads, by its code. */
+enum voice {
+    VOICE_LIBRARY, /* nothing: on behalf of its caller */
+    VOICE_FOREIGN, /* an installed package, on behalf of its caller too */
+    VOICE_PYTEST,
+    VOICE_PYTEST_NEEDS, /* monkeypatch.delenv() fails where the variable is not set */
+    VOICE_PROJECT,
+    VOICE_INTERNAL_ITEM, /* methods that take everything out, or hand out pairs */
+    VOICE_INTERNAL_ITER,
 };
-
-static PyObject *attribute_of(PyObject *object, const char *name)
-{
-    PyObject *value = object ? PyObject_GetAttrString(object, name) : NULL;
-    Py_XDECREF(value); /* the object holds it */
-    return value;
-}
-
-static struct frame_facts facts_of(PyObject *frame)
-{
-    PyObject *globals = attribute_of(frame, "f_globals");
-    PyObject *code = attribute_of(frame, "f_code");
-    PyObject *name =
-        globals && PyDict_Check(globals) ? PyDict_GetItemWithError(globals, key_name) : NULL;
-    const char *module = ptd_pyapi_utf8(name, NULL);
-    const char *function = ptd_pyapi_utf8(attribute_of(code, "co_name"), NULL);
-    struct frame_facts facts = {module ? module : "", function ? function : "",
-                                attribute_of(code, "co_filename")};
-    PyErr_Clear();
-    return facts;
-}
-
-/* What one frame says; `foreign`: there was code of an installed package above it. */
-static bool judge(const struct frame_facts *frame, bool *foreign, enum reader *out)
-{
-    static const char *const ours[] = {"_pytdiff", NULL};
-    static const char *const helpers[] = {"pytest",   "_pytest", "pluggy",     "iniconfig", "xdist",
-                                          "coverage", "execnet", "pytest_cov", NULL};
-    if (is_one_of(frame->module, ours))
-        return false;
-    if (is_one_of(frame->module, helpers)) {
-        /* monkeypatch.delenv() fails where the variable is not set. */
-        bool needed =
-            !strcmp(frame->module, "_pytest.monkeypatch") && !strcmp(frame->function, "delitem");
-        *out = needed ? READER_PROJECT : *foreign ? READER_PLUGIN : READER_NOBODY;
-        return true;
-    }
-    if (!frame->filename || ptd_ids_watched(frame->filename) != PTD_UNWATCHED) {
-        *out = READER_PROJECT;
-        return true;
-    }
-    if (!ptd_ids_is_library(frame->filename))
-        *foreign = true;
-    return false;
-}
 
 static PyObject *current_frame(void)
 {
@@ -101,21 +63,91 @@ static PyObject *current_frame(void)
     return frame;
 }
 
+static enum voice voice_of_module(const char *module, const char *function, PyObject *filename)
+{
+    static const char *const ours[] = {"_pytdiff", NULL};
+    static const char *const helpers[] = {"pytest",   "_pytest", "pluggy",     "iniconfig", "xdist",
+                                          "coverage", "execnet", "pytest_cov", NULL};
+    if (is_one_of(module, ours))
+        return VOICE_LIBRARY;
+    if (is_one_of(module, helpers))
+        return !strcmp(module, "_pytest.monkeypatch") && !strcmp(function, "delitem")
+                   ? VOICE_PYTEST_NEEDS
+                   : VOICE_PYTEST;
+    if (!filename || ptd_ids_watched(filename) != PTD_UNWATCHED)
+        return VOICE_PROJECT;
+    if (!ptd_ids_is_library(filename))
+        return VOICE_FOREIGN;
+    if (!strcmp(module, "collections.abc") || !strcmp(module, "_collections_abc")) {
+        if (!strcmp(function, "popitem"))
+            return VOICE_INTERNAL_ITEM;
+        if (!strcmp(function, "__iter__"))
+            return VOICE_INTERNAL_ITER;
+    }
+    return VOICE_LIBRARY;
+}
+
+static enum voice listen(PyObject *frame, PyObject *code)
+{
+    PyObject *globals = ptd_pyapi_attr(frame, PTD_ATTR_F_GLOBALS);
+    PyObject *function = ptd_pyapi_attr(code, PTD_ATTR_CO_NAME);
+    PyObject *filename = ptd_pyapi_attr(code, PTD_ATTR_CO_FILENAME);
+    PyObject *name =
+        globals && PyDict_Check(globals) ? PyDict_GetItemWithError(globals, key_name) : NULL;
+    const char *module = ptd_pyapi_utf8(name, NULL);
+    const char *text = ptd_pyapi_utf8(function, NULL);
+    enum voice voice = voice_of_module(module ? module : "", text ? text : "", filename);
+    Py_XDECREF(filename);
+    Py_XDECREF(function);
+    Py_XDECREF(globals);
+    PyErr_Clear();
+    return voice;
+}
+
+/* pytest asks for the size of the terminal several times per test, from the same few functions. */
+static enum voice voice_of(PyObject *frame)
+{
+    static struct {
+        PyObject *code; /* owned */
+        enum voice voice;
+    } recent[RECENT];
+    PyObject *code = ptd_pyapi_attr(frame, PTD_ATTR_F_CODE);
+    if (!code) {
+        PyErr_Clear();
+        return VOICE_PROJECT;
+    }
+    size_t at = ((uintptr_t)code >> 4 ^ (uintptr_t)code >> 13) % RECENT;
+    if (recent[at].code == code) {
+        Py_DECREF(code);
+        return recent[at].voice;
+    }
+    enum voice voice = listen(frame, code);
+    PyObject *old = recent[at].code;
+    recent[at].code = code;
+    recent[at].voice = voice;
+    Py_XDECREF(old);
+    return voice;
+}
+
 static enum reader find_reader(void)
 {
     PyObject *frame = current_frame();
-    bool foreign = false, found = false;
-    enum reader reader = READER_PLUGIN;
-    for (int i = 0; frame && frame != Py_None && !found && i < MOST_FRAMES; i++) {
-        struct frame_facts facts = facts_of(frame);
-        found = judge(&facts, &foreign, &reader);
-        PyObject *back = PyObject_GetAttrString(frame, "f_back");
+    bool foreign = false;
+    enum voice voice = VOICE_LIBRARY;
+    for (int i = 0; frame && frame != Py_None && i < MOST_FRAMES; i++) {
+        voice = voice_of(frame);
+        if (voice == VOICE_PYTEST || voice == VOICE_PYTEST_NEEDS || voice == VOICE_PROJECT)
+            break;
+        foreign = foreign || voice == VOICE_FOREIGN;
+        PyObject *back = ptd_pyapi_attr(frame, PTD_ATTR_F_BACK);
         Py_DECREF(frame);
         frame = back;
     }
     Py_XDECREF(frame);
     PyErr_Clear();
-    return reader;
+    if (voice == VOICE_PROJECT || voice == VOICE_PYTEST_NEEDS)
+        return READER_PROJECT;
+    return voice == VOICE_PYTEST && !foreign ? READER_NOBODY : READER_PLUGIN;
 }
 
 /* What terminals and temporary directories are asked for on pytest's own account. */
@@ -235,16 +267,9 @@ static PyObject *as_bytes(PyObject *object)
 static bool is_internal_read(void)
 {
     PyObject *frame = current_frame();
-    bool internal = false;
-    if (frame) {
-        struct frame_facts facts = facts_of(frame);
-        internal =
-            !strcmp(facts.module, "collections.abc") || !strcmp(facts.module, "_collections_abc");
-        internal =
-            internal && (!strcmp(facts.function, "popitem") || !strcmp(facts.function, "__iter__"));
-    }
+    enum voice voice = frame ? voice_of(frame) : VOICE_LIBRARY;
     Py_XDECREF(frame);
-    return internal;
+    return voice == VOICE_INTERNAL_ITEM || voice == VOICE_INTERNAL_ITER;
 }
 
 static void after_get(PyObject *key, PyObject *value)
@@ -283,17 +308,31 @@ static PyObject *get(PyObject *self, PyObject *key)
     return value;
 }
 
+static bool is_called(PyObject *frame, const char *wanted)
+{
+    PyObject *code = ptd_pyapi_attr(frame, PTD_ATTR_F_CODE);
+    PyObject *function = code ? ptd_pyapi_attr(code, PTD_ATTR_CO_NAME) : NULL;
+    const char *name = ptd_pyapi_utf8(function, NULL);
+    bool result = name && !strcmp(name, wanted);
+    Py_XDECREF(function);
+    Py_XDECREF(code);
+    PyErr_Clear();
+    return result;
+}
+
 /* Whether the names are asked for: with items() and values(), the values come along. */
 static bool is_keys_view(void)
 {
     PyObject *frame = current_frame();
     bool result = false;
-    if (frame && !strcmp(facts_of(frame).function, "__iter__")) {
+    if (frame && is_called(frame, "__iter__")) {
         PyObject *locals = PyObject_GetAttrString(frame, "f_locals");
         PyObject *view = locals ? PyMapping_GetItemString(locals, "self") : NULL;
         PyObject *type = view ? PyObject_Type(view) : NULL;
-        const char *name = ptd_pyapi_utf8(attribute_of(type, "__name__"), NULL);
-        result = name && !strcmp(name, "KeysView");
+        PyObject *name = type ? PyObject_GetAttrString(type, "__name__") : NULL;
+        const char *text = ptd_pyapi_utf8(name, NULL);
+        result = text && !strcmp(text, "KeysView");
+        Py_XDECREF(name);
         Py_XDECREF(type);
         Py_XDECREF(view);
         Py_XDECREF(locals);
@@ -309,7 +348,7 @@ static bool is_popitem(void)
     PyObject *frame = current_frame();
     bool result = false;
     if (frame)
-        result = !strcmp(facts_of(frame).function, "popitem");
+        result = is_called(frame, "popitem");
     Py_XDECREF(frame);
     return result;
 }
