@@ -16,6 +16,8 @@ struct loader {
     /* Names and tests are collected in growing memory: positions now, pointers when all is read. */
     size_t *test_offsets;
     size_t test_offset_cap;
+    ptd_id *files; /* of the nodes */
+    size_t file_cap;
 };
 
 static int visit_node(const struct ptd_store_node *row, void *arg)
@@ -39,6 +41,8 @@ static int visit_node(const struct ptd_store_node *row, void *arg)
         .is_file = row->is_file,
         .present = file->version != 0,
     };
+    l->files = ptd_xgrow(l->files, &l->file_cap, v->node_count, sizeof(*l->files));
+    l->files[v->node_count - 1] = row->file;
     l->by_id[row->id] = (uint32_t)v->node_count;
     return 0;
 }
@@ -60,7 +64,10 @@ static int visit_record(const struct ptd_record *row, void *arg)
     if (row->node <= 0 || (size_t)row->node >= l->by_id_size || !l->by_id[row->node])
         return 0;
     struct ptd_select_node *node = &v->nodes[l->by_id[row->node] - 1];
-    const struct ptd_broken *broken = ptd_validity_of(&v->validity, row->depsets, row->depsets_len);
+    const struct ptd_impact_node of = {node->name, l->files[l->by_id[row->node] - 1],
+                                       node->is_file};
+    const struct ptd_broken *broken =
+        ptd_validity_of(&v->validity, &of, row->depsets, row->depsets_len);
     if (node->count++ == 0)
         node->first = v->record_count;
     v->records = ptd_xgrow(v->records, &v->record_cap, v->record_count + 1, sizeof(*v->records));
@@ -102,6 +109,7 @@ static int load(struct ptd_workspace *w, struct ptd_verdict *v, struct ptd_err *
     result = 0;
 out:
     free(l.by_id);
+    free(l.files);
     free(l.test_offsets);
     return result;
 }

@@ -133,6 +133,7 @@ int ptd_dep_context_init(struct ptd_dep_context *c, struct ptd_state *state,
                                   .written = written};
     c->files = ptd_xcalloc(journal->file_count, sizeof(*c->files));
     c->code_numbers = ptd_xcalloc(journal->code_count, sizeof(*c->code_numbers));
+    c->import_noted = ptd_xcalloc(journal->scope_count, 1);
     c->scope_sets = ptd_xcalloc(journal->scope_count, sizeof(*c->scope_sets));
     c->older_scope = ptd_xcalloc(journal->scope_count, sizeof(*c->older_scope));
     for (size_t i = 0; i < journal->file_count; i++)
@@ -159,6 +160,7 @@ void ptd_dep_context_release(struct ptd_dep_context *c)
     free(c->paths);
     free(c->scope_sets);
     free(c->code_numbers);
+    free(c->import_noted);
     free(c->older_scope);
     free(c->versions);
     free(c->rule_marks);
@@ -178,20 +180,111 @@ static int number_of(struct ptd_dep_context *c, const struct ptd_journal_code *c
     return 0;
 }
 
-static int add_code(struct ptd_dep_context *c, uint32_t code, struct ptd_deps *out,
-                    struct ptd_err *err)
+/* Number of a code object in its file, or PTD_DEP_WHOLE; the file is a dependency. */
+static int code_number(struct ptd_dep_context *c, uint32_t code, uint32_t *out, struct ptd_err *err)
+{
+    if (c->code_numbers[code] == 0) {
+        if (number_of(c, &c->journal->codes[code], out, err) < 0)
+            return -1;
+        c->code_numbers[code] = *out + 1; /* none for the whole: that is not looked up */
+        return 0;
+    }
+    *out = c->code_numbers[code] - 1;
+    return 0;
+}
+
+/* `imported`: the file whose import it is, its module level is judged by definitions. */
+static int add_code(struct ptd_dep_context *c, uint32_t code, uint32_t imported,
+                    struct ptd_deps *out, struct ptd_err *err)
 {
     const struct ptd_journal_code *k = &c->journal->codes[code];
-    const struct ptd_dep_file *f = &c->files[k->file];
-    uint32_t number = c->code_numbers[code] - 1;
-    if (f->at == SIZE_MAX)
+    size_t at = c->files[k->file].at;
+    uint32_t number;
+    if (at == SIZE_MAX)
         return 0;
-    if (c->code_numbers[code] == 0) {
-        if (number_of(c, k, &number, err) < 0)
-            return -1;
-        c->code_numbers[code] = number + 1; /* none for the whole: that is not looked up */
+    if (code_number(c, code, &number, err) < 0)
+        return -1;
+    ptd_deps_add(out, at, number);
+    if (k->file != imported && strcmp(k->name, "<module>") == 0)
+        ptd_deps_add(out, at, PTD_DEP_BLUNT);
+    return 0;
+}
+
+/* A function that the import of a module entered: true when it is in the store for the module. */
+static bool is_import_call(struct ptd_dep_context *c, const struct ptd_journal_scope *s,
+                           uint32_t code)
+{
+    const struct ptd_dep_file *callee = &c->files[c->journal->codes[code].file];
+    if (s->kind != PTD_SCOPE_MODULE || s->file == PTD_J_NO_FILE || callee->at == SIZE_MAX ||
+        callee->version <= 0)
+        return false;
+    const struct ptd_dep_file *module = &c->files[s->file];
+    if (module->at == SIZE_MAX || module->version <= 0 ||
+        c->state->files[module->at].kind != PTD_FILE_SOURCE)
+        return false;
+    return strcmp(c->journal->codes[code].name, "<module>") != 0 &&
+           c->state->files[callee->at].kind == PTD_FILE_SOURCE;
+}
+
+/* Pairs of one scope by the file of the function, for sorting. */
+struct import_call {
+    uint32_t file, number, line;
+};
+
+static int compare_call(const void *pa, const void *pb)
+{
+    const struct import_call *a = pa, *b = pb;
+    return a->file < b->file ? -1 : a->file > b->file;
+}
+
+static int store_calls(struct ptd_dep_context *c, const struct ptd_journal_scope *s,
+                       const struct import_call *calls, size_t count, struct ptd_err *err)
+{
+    const struct ptd_dep_file *module = &c->files[s->file], *callee = &c->files[calls[0].file];
+    PTD_CLEANUP_BUF struct ptd_buf blob = PTD_BUF_INIT;
+    for (size_t i = 0; i < count; i++) {
+        ptd_buf_add_varint(&blob, calls[i].number);
+        ptd_buf_add_varint(&blob, calls[i].line);
     }
-    ptd_deps_add(out, f->at, number);
+    const struct ptd_import_calls row = {
+        .file = c->state->files[module->at].id,
+        .version = module->version,
+        .callee_file = c->state->files[callee->at].id,
+        .callee_version = callee->version,
+        .calls = blob.data,
+        .calls_len = blob.len,
+    };
+    return ptd_store_add_import_calls(c->state->store, &row, err);
+}
+
+/* What an import entered belongs to the version of the module: whoever imports it is judged by the
+ * statement that made the call. */
+static int note_import(struct ptd_dep_context *c, uint32_t scope, struct ptd_err *err)
+{
+    const struct ptd_journal_scope *s = &c->journal->scopes[scope];
+    if (c->import_noted[scope])
+        return 0;
+    c->import_noted[scope] = 1;
+    PTD_CLEANUP_FREE struct import_call *calls = ptd_xcalloc(s->pairs.count / 2, sizeof(*calls));
+    size_t count = 0;
+    for (size_t i = 0; i + 1 < s->pairs.count; i += 2) {
+        uint32_t code = s->pairs.items[i];
+        uint32_t number;
+        if (!is_import_call(c, s, code))
+            continue;
+        if (code_number(c, code, &number, err) < 0)
+            return -1;
+        calls[count++] =
+            (struct import_call){c->journal->codes[code].file, number, s->pairs.items[i + 1]};
+    }
+    if (count)
+        qsort(calls, count, sizeof(*calls), compare_call);
+    for (size_t from = 0, to; from < count; from = to) {
+        for (to = from + 1; to < count && calls[to].file == calls[from].file;)
+            to++;
+        if (store_calls(c, s, calls + from, to - from, err) < 0)
+            return -1;
+    }
     return 0;
 }
 
@@ -199,12 +292,17 @@ int ptd_dep_scope_items(struct ptd_dep_context *c, uint32_t scope, struct ptd_de
                         struct ptd_err *err)
 {
     const struct ptd_journal_scope *s = &c->journal->scopes[scope];
+    bool importing = s->kind == PTD_SCOPE_MODULE;
+    uint32_t own = importing ? s->file : PTD_J_NO_FILE;
     for (size_t i = 0; i < s->codes.count; i++)
-        if (add_code(c, s->codes.items[i], out, err) < 0)
+        if (add_code(c, s->codes.items[i], own, out, err) < 0)
             return -1;
     for (size_t i = 0; i < s->pairs.count; i += 2)
-        if (add_code(c, s->pairs.items[i], out, err) < 0)
+        if (!is_import_call(c, s, s->pairs.items[i]) &&
+            add_code(c, s->pairs.items[i], own, out, err) < 0)
             return -1;
+    if (importing && note_import(c, scope, err) < 0)
+        return -1;
     if (ptd_dep_names_add(c, scope, out, err) < 0)
         return -1;
     ptd_dep_paths_add(c, scope, out);
@@ -374,11 +472,27 @@ int ptd_dep_scope_set(struct ptd_dep_context *c, uint32_t scope, ptd_id *out, st
     return 0;
 }
 
-int ptd_dep_closure_set(struct ptd_dep_context *c, struct ptd_u32s *files, ptd_id *out,
-                        uint32_t *flags, struct ptd_err *err)
+/* The key of a closure in the cache: its files, and `lazy` as one that no journal has. */
+static size_t closure_key(struct ptd_u32s *files, bool lazy)
 {
     ptd_u32s_sort(files);
-    size_t len = files->count * sizeof(uint32_t);
+    if (lazy)
+        ptd_u32s_add(files, PTD_J_NO_FILE);
+    return files->count * sizeof(uint32_t);
+}
+
+static void add_lazy(struct ptd_deps *items)
+{
+    for (size_t i = 0, count = items->count; i < count; i++)
+        if ((uint32_t)items->items[i] == 0)
+            ptd_deps_add(items, (size_t)(items->items[i] >> 32), PTD_DEP_LAZY);
+}
+
+int ptd_dep_closure_set(struct ptd_dep_context *c, struct ptd_u32s *files, bool lazy, ptd_id *out,
+                        uint32_t *flags, struct ptd_err *err)
+{
+    size_t len = closure_key(files, lazy);
+    files->count -= lazy;
     size_t at = ptd_map_find(&c->closures, files->items, len);
     if (at != PTD_MAP_NONE) {
         *out = (ptd_id)(c->closures.entries[at].value >> 2);
@@ -387,8 +501,10 @@ int ptd_dep_closure_set(struct ptd_dep_context *c, struct ptd_u32s *files, ptd_i
     }
     struct ptd_deps items = {0};
     uint32_t found = 0;
-    int failed = ptd_dep_closure_items(c, files, &items, &found, err) < 0 ||
-                 ptd_dep_store_set(c, &items, out, err) < 0;
+    int failed = ptd_dep_closure_items(c, files, &items, &found, err) < 0;
+    if (!failed && lazy)
+        add_lazy(&items);
+    failed = failed || ptd_dep_store_set(c, &items, out, err) < 0;
     ptd_deps_release(&items);
     if (failed)
         return -1;

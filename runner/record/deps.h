@@ -16,6 +16,11 @@
 typedef uint64_t ptd_dep;
 /* Instead of a code object: the whole content of the file. */
 #define PTD_DEP_WHOLE 0xffffffffu
+/* Beside the module level: any change of it counts, its body ran outside of an import. */
+#define PTD_DEP_BLUNT 0xfffffffeu
+/* Beside the module level: the test itself imported the module, so an import that fails is its
+ * business. */
+#define PTD_DEP_LAZY 0xfffffffdu
 
 struct ptd_deps {
     ptd_dep *items; /* owned */
@@ -48,9 +53,10 @@ struct ptd_dep_context {
     struct ptd_dep_path *paths;    /* one per path of the journal */
     ptd_id *scope_sets;            /* dependency set of each scope's own part, 0 = not made yet */
     uint32_t *older_scope;         /* per scope: another MODULE scope of the same file */
-    uint32_t *code_numbers;  /* of each code object of the journal + 1, 0 = not looked up yet */
-    struct ptd_map closures; /* sorted start files → dependency set * 4 + flags */
-    struct ptd_map prints;   /* items of one file → fingerprint */
+    uint32_t *code_numbers;      /* of each code object of the journal + 1, 0 = not looked up yet */
+    unsigned char *import_noted; /* per scope: what it entered while importing is in the store */
+    struct ptd_map closures;     /* sorted start files → dependency set * 4 + flags */
+    struct ptd_map prints;       /* items of one file → fingerprint */
     ptd_id *
         versions; /* per position in the state: version seen by this process; 0 = the current one */
     size_t version_count, version_cap;
@@ -84,8 +90,8 @@ int ptd_dep_store_set(struct ptd_dep_context *c, struct ptd_deps *items, ptd_id 
                       struct ptd_err *err);
 /* The same for a scope's own part and for a closure, made once each. */
 int ptd_dep_scope_set(struct ptd_dep_context *c, uint32_t scope, ptd_id *out, struct ptd_err *err);
-/* Sorts and uniques `files`. */
-int ptd_dep_closure_set(struct ptd_dep_context *c, struct ptd_u32s *files, ptd_id *out,
+/* Sorts and uniques `files`. With `lazy` the imports are those of a test, see PTD_DEP_LAZY. */
+int ptd_dep_closure_set(struct ptd_dep_context *c, struct ptd_u32s *files, bool lazy, ptd_id *out,
                         uint32_t *flags, struct ptd_err *err);
 /* The set of every file of the tree and of which there are: for what could not be seen. */
 int ptd_dep_everything_set(struct ptd_dep_context *c, ptd_id *out, struct ptd_err *err);

@@ -175,7 +175,7 @@ static int make_session_sets(struct process *p, struct ptd_err *err)
         add_fact_file(p, PTD_FILE_OPTIONS, "", &items, err) < 0 ||
         ptd_dep_names_session(&p->deps, &items, err) < 0 ||
         ptd_dep_store_set(&p->deps, &items, &own, err) < 0 ||
-        ptd_dep_closure_set(&p->deps, files, &closure, &p->session_flags, err) < 0)
+        ptd_dep_closure_set(&p->deps, files, false, &closure, &p->session_flags, err) < 0)
         goto out;
     add_labelled(&p->session, own, PTD_LABEL_SESSION);
     add_labelled(&p->session, closure, PTD_LABEL_SESSION_IMPORTS);
@@ -264,7 +264,7 @@ static int add_scope_sets(struct process *p, const struct ptd_u32s *scopes,
     if (known)
         drop_files(&files, known);
     if (result == 0 && files.count) {
-        result = ptd_dep_closure_set(&p->deps, &files, &set, flags, err);
+        result = ptd_dep_closure_set(&p->deps, &files, known != NULL, &set, flags, err);
         if (result == 0)
             add_labelled(sets, set, known ? PTD_LABEL_TEST_IMPORTS : PTD_LABEL_FILE_IMPORTS);
     }

@@ -18,6 +18,7 @@ struct pair {
     ptd_id version;                    /* the recorded one */
     const struct ptd_blocks *old;
     unsigned char *changed; /* per block of `old`; NULL: nothing can be told, all of it changed */
+    bool by_names;          /* a change of the module level is judged by names */
     const char *everything; /* what to say then */
 };
 
@@ -74,13 +75,20 @@ static int visit_fingerprint(const struct ptd_fingerprint *fp, void *arg)
     const char *module_level = NULL;
     while (r.pos < r.end) {
         code += (uint32_t)ptd_reader_varint(&r);
+        if (!r.bad && code == PTD_DEP_LAZY)
+            continue;
+        if (!r.bad && code == PTD_DEP_BLUNT) {
+            if (pair->changed[0])
+                module_level = "module level";
+            continue;
+        }
         bool whole = r.bad || code == PTD_DEP_WHOLE;
         uint32_t block = whole ? UINT32_MAX : ptd_codes_block(pair->state, pair->version, code);
         if (block >= pair->old->count) {
             add_broken(pair, fp->id, "content");
             return 0;
         }
-        if (!pair->changed[block])
+        if (!pair->changed[block] || (block == 0 && pair->by_names))
             continue;
         if (block == 0) {
             module_level = "module level";
@@ -114,29 +122,10 @@ static const char *describe_whole(struct ptd_state *state, const struct ptd_stat
     return "changed";
 }
 
-static int compare_pair(struct ptd_state *state, struct ptd_validity *out, ptd_id file_id,
-                        ptd_id version, struct ptd_err *err)
-{
-    const struct ptd_state_file *file = ptd_state_by_id(state, file_id);
-    struct pair pair = {.out = out, .state = state, .file = file, .version = version};
-    if (file)
-        pair.everything = describe_whole(state, file, version);
-    if (file && file->kind == PTD_FILE_SOURCE && version > 0 && file->version != 0) {
-        const struct ptd_blocks *now = ptd_state_blocks(state, file->version);
-        pair.old = ptd_state_blocks(state, version);
-        if (now && now->broken)
-            pair.everything = "does not parse";
-        if (pair.old && now && !pair.old->broken && !now->broken)
-            pair.changed = compare_blocks(pair.old, now);
-    }
-    int result =
-        ptd_store_each_fingerprint(state->store, file_id, version, visit_fingerprint, &pair, err);
-    free(pair.changed);
-    return result;
-}
-
+/* A used version of a file that is another now. */
 struct used {
     ptd_id file, version;
+    unsigned char *changed; /* owned: per block; NULL: not to be judged by names */
 };
 
 struct used_list {
@@ -145,6 +134,31 @@ struct used_list {
     size_t count, cap;
 };
 
+static int compare_pair(struct ptd_state *state, struct ptd_validity *out, struct used *used,
+                        struct ptd_err *err)
+{
+    const struct ptd_state_file *file = ptd_state_by_id(state, used->file);
+    struct pair pair = {.out = out, .state = state, .file = file, .version = used->version};
+    if (file)
+        pair.everything = describe_whole(state, file, used->version);
+    if (file && file->kind == PTD_FILE_SOURCE && used->version > 0 && file->version != 0) {
+        const struct ptd_blocks *now = ptd_state_blocks(state, file->version);
+        pair.old = ptd_state_blocks(state, used->version);
+        if (now && now->broken)
+            pair.everything = "does not parse";
+        if (pair.old && now && !pair.old->broken && !now->broken)
+            pair.changed = compare_blocks(pair.old, now);
+        pair.by_names = pair.changed && pair.old->definitions.len && now->definitions.len;
+    }
+    int result = ptd_store_each_fingerprint(state->store, used->file, used->version,
+                                            visit_fingerprint, &pair, err);
+    if (pair.by_names)
+        used->changed = pair.changed;
+    else
+        free(pair.changed);
+    return result;
+}
+
 static int visit_used(ptd_id file, ptd_id version, void *arg)
 {
     struct used_list *list = arg;
@@ -152,8 +166,113 @@ static int visit_used(ptd_id file, ptd_id version, void *arg)
     if (f && f->version == version)
         return 0;
     list->items = ptd_xgrow(list->items, &list->cap, list->count + 1, sizeof(*list->items));
-    list->items[list->count++] = (struct used){file, version};
+    list->items[list->count++] = (struct used){file, version, NULL};
     return 0;
+}
+
+/* ---- changes that are judged by names ---- */
+
+/* Marks in `wanted` the used versions of which an import entered a function that changed. */
+struct call_search {
+    const struct used_list *used;
+    struct ptd_map index; /* (file, version) → position in `used` */
+    unsigned char *wanted;
+};
+
+static int visit_call(const struct ptd_import_calls *row, void *arg)
+{
+    struct call_search *search = arg;
+    const ptd_id key[] = {row->callee_file, row->callee_version};
+    size_t at = ptd_map_find(&search->index, key, sizeof(key));
+    if (at == PTD_MAP_NONE)
+        return 0;
+    size_t position = (size_t)search->index.entries[at].value;
+    const struct used *u = &search->used->items[position];
+    const struct ptd_blocks *old = ptd_state_blocks(search->used->state, u->version);
+    struct ptd_reader r = ptd_reader_init(row->calls, row->calls_len);
+    while (r.pos < r.end && !r.bad) {
+        uint32_t block =
+            ptd_codes_block(search->used->state, u->version, (uint32_t)ptd_reader_varint(&r));
+        ptd_reader_varint(&r);
+        if (!old || block >= old->count || (block > 0 && u->changed[block]))
+            search->wanted[position] = 1;
+    }
+    return 0;
+}
+
+/* Which of the used versions can reach anything by names; NULL: none. Owned. */
+static unsigned char *find_wanted(const struct used_list *used, struct ptd_err *err)
+{
+    unsigned char *wanted = ptd_xcalloc(used->count, 1);
+    struct call_search search = {.used = used, .wanted = wanted};
+    bool any = false;
+    for (size_t i = 0; i < used->count; i++) {
+        const ptd_id key[] = {used->items[i].file, used->items[i].version};
+        if (!used->items[i].changed)
+            continue;
+        wanted[i] = used->items[i].changed[0];
+        ptd_map_put(&search.index, key, sizeof(key), i, NULL);
+    }
+    int failed = search.index.count
+                     ? ptd_store_each_import_calls(used->state->store, visit_call, &search, err)
+                     : 0;
+    ptd_map_release(&search.index);
+    for (size_t i = 0; i < used->count; i++)
+        any |= wanted[i];
+    if (failed || !any) {
+        free(wanted);
+        return NULL;
+    }
+    return wanted;
+}
+
+/* Every version that a record saw takes part: its code mentions names as well. */
+static void add_versions(struct ptd_namespace *ns, const struct used_list *used)
+{
+    for (size_t i = 0; i < used->count; i++) {
+        const struct ptd_state_file *f = ptd_state_by_id(used->state, used->items[i].file);
+        uint32_t module =
+            f ? ptd_namespace_module(ns, (size_t)(f - used->state->files)) : PTD_NS_NONE;
+        if (module != PTD_NS_NONE && used->items[i].version > 0)
+            ptd_namespace_add(ns, module, used->items[i].version);
+    }
+}
+
+static int start_impact(struct ptd_impact *impact, const struct used_list *used,
+                        const unsigned char *wanted, struct ptd_err *err)
+{
+    PTD_CLEANUP_FREE struct ptd_impact_pair *pairs = ptd_xcalloc(used->count, sizeof(*pairs));
+    size_t count = 0;
+    if (ptd_namespace_init(&impact->ns, used->state, err) < 0)
+        return -1;
+    impact->namespace_made = true;
+    add_versions(&impact->ns, used);
+    if (ptd_namespace_load_calls(&impact->ns, err) < 0)
+        return -1;
+    for (size_t i = 0; i < used->count; i++) {
+        if (!wanted[i])
+            continue;
+        const struct ptd_state_file *f = ptd_state_by_id(used->state, used->items[i].file);
+        uint32_t module = ptd_namespace_module(&impact->ns, (size_t)(f - used->state->files));
+        pairs[count++] = (struct ptd_impact_pair){
+            module, ptd_namespace_version(&impact->ns, module, used->items[i].version),
+            used->items[i].changed};
+    }
+    ptd_impact_start(impact, pairs, count);
+    return ptd_impact_fingerprints(impact, used->state->store, err);
+}
+
+static int judge_by_names(struct ptd_validity *out, const struct used_list *used,
+                          struct ptd_err *err)
+{
+    struct ptd_err problem = {0};
+    PTD_CLEANUP_FREE unsigned char *wanted = find_wanted(used, &problem);
+    if (!wanted && problem.msg[0]) {
+        if (err)
+            *err = problem;
+        return -1;
+    }
+    return wanted ? start_impact(&out->impact, used, wanted, err) : 0;
 }
 
 static int visit_depset(ptd_id id, const void *data, size_t len, void *arg)
@@ -169,6 +288,8 @@ static int visit_depset(ptd_id id, const void *data, size_t len, void *arg)
             first = v->by_fingerprint[fingerprint];
     }
     v->by_depset[id] = r.bad || first == FOREIGN ? 0 : first + 1;
+    if (v->impact.count && v->by_depset[id] == 1)
+        ptd_impact_add_depset(&v->impact, id, data, len);
     return 0;
 }
 
@@ -177,7 +298,11 @@ static int find(struct ptd_state *state, struct ptd_validity *out, struct ptd_er
     struct used_list used = {.state = state};
     int result = ptd_store_each_used_version(state->store, visit_used, &used, err);
     for (size_t i = 0; result == 0 && i < used.count; i++)
-        result = compare_pair(state, out, used.items[i].file, used.items[i].version, err);
+        result = compare_pair(state, out, &used.items[i], err);
+    if (result == 0)
+        result = judge_by_names(out, &used, err);
+    for (size_t i = 0; i < used.count; i++)
+        free(used.items[i].changed);
     free(used.items);
     if (result == 0)
         result = ptd_store_each_depset(state->store, visit_depset, out, err);
@@ -202,11 +327,23 @@ void ptd_validity_release(struct ptd_validity *v)
     free(v->broken);
     free(v->by_fingerprint);
     free(v->by_depset);
+    ptd_impact_release(&v->impact);
     *v = (struct ptd_validity){0};
 }
 
-const struct ptd_broken *ptd_validity_of(const struct ptd_validity *v, const void *depsets,
-                                         size_t len)
+/* The broken dependency that stands for a change; made when it is first asked for. */
+static const struct ptd_broken *broken_by(struct ptd_validity *v, struct ptd_impact_change *change)
+{
+    if (!change->reason) {
+        v->broken = ptd_xgrow(v->broken, &v->cap, v->count + 1, sizeof(*v->broken));
+        v->broken[v->count++] = (struct ptd_broken){0, change->file, ptd_xstrdup(change->what)};
+        change->reason = (uint32_t)v->count;
+    }
+    return &v->broken[change->reason - 1];
+}
+
+const struct ptd_broken *ptd_validity_of(struct ptd_validity *v, const struct ptd_impact_node *node,
+                                         const void *depsets, size_t len)
 {
     static const struct ptd_broken lost = {0, SIZE_MAX, "lost from the database"};
     struct ptd_reader r = ptd_reader_init(depsets, len);
@@ -219,5 +356,8 @@ const struct ptd_broken *ptd_validity_of(const struct ptd_validity *v, const voi
         if (v->by_depset[id] > 1)
             return &v->broken[v->by_depset[id] - 2];
     }
-    return NULL;
+    if (!v->impact.count)
+        return NULL;
+    struct ptd_impact_change *change = ptd_impact_of(&v->impact, node, depsets, len);
+    return change ? broken_by(v, change) : NULL;
 }

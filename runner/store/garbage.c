@@ -116,6 +116,10 @@ int ptd_store_collect_garbage(struct ptd_store *store, struct ptd_err *err)
                          "DELETE FROM used_version;"
                          "INSERT INTO used_version SELECT DISTINCT file_id,"
                          " ifnull(version_id, -1) FROM fingerprint;"
+                         "DELETE FROM import_call WHERE (file_id, version_id) NOT IN"
+                         " (SELECT file_id, version_id FROM used_version)"
+                         " OR (callee_file_id, callee_version_id) NOT IN"
+                         " (SELECT file_id, version_id FROM used_version);"
                          "DELETE FROM node WHERE id NOT IN (SELECT node_id FROM record);"
                          /* kinds of data files, see store.h: each costs a look at every start */
                          "DELETE FROM file WHERE kind IN (1, 7, 8)"

@@ -40,6 +40,13 @@
     "  file_id INTEGER NOT NULL REFERENCES file(id),"                                              \
     "  version_id INTEGER NOT NULL,"                                                               \
     "  PRIMARY KEY (file_id, version_id)) WITHOUT ROWID;"                                          \
+    "CREATE TABLE import_call ("                                                                   \
+    "  file_id INTEGER NOT NULL,"                                                                  \
+    "  version_id INTEGER NOT NULL,"                                                               \
+    "  callee_file_id INTEGER NOT NULL,"                                                           \
+    "  callee_version_id INTEGER NOT NULL,"                                                        \
+    "  calls BLOB NOT NULL,"                                                                       \
+    "  PRIMARY KEY (file_id, version_id, callee_file_id, callee_version_id)) WITHOUT ROWID;"       \
     "CREATE TABLE depset ("                                                                        \
     "  id INTEGER PRIMARY KEY,"                                                                    \
     "  hash BLOB NOT NULL UNIQUE,"                                                                 \

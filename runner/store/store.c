@@ -48,6 +48,11 @@ static const char *const statement_text[PTD_SQL_COUNT] = {
     [SQL_USED_EACH] = "SELECT file_id, version_id FROM used_version",
     [SQL_FINGERPRINT_EACH] = "SELECT id, file_id, version_id, codes FROM fingerprint"
                              " WHERE file_id = ?1 AND version_id IS ?2",
+    [SQL_FINGERPRINT_ALL] = "SELECT id, file_id, ifnull(version_id, -1), codes FROM fingerprint",
+    [SQL_IMPORT_CALL_GET] = "SELECT calls FROM import_call WHERE file_id = ?1 AND version_id = ?2"
+                            " AND callee_file_id = ?3 AND callee_version_id = ?4",
+    [SQL_IMPORT_CALL_PUT] = "INSERT OR REPLACE INTO import_call VALUES (?1, ?2, ?3, ?4, ?5)",
+    [SQL_IMPORT_CALL_EACH] = "SELECT * FROM import_call",
     [SQL_DEPSET_ADD] = "INSERT INTO depset (hash, fingerprints) VALUES (?1, ?2)",
     [SQL_DEPSET_GET] = "SELECT id FROM depset WHERE hash = ?1",
     [SQL_DEPSET_EACH] = "SELECT id, fingerprints FROM depset",

@@ -189,9 +189,29 @@ int ptd_store_each_used_version(struct ptd_store *store, int (*visit)(ptd_id, pt
 int ptd_store_each_fingerprint(struct ptd_store *store, ptd_id file, ptd_id version,
                                int (*visit)(const struct ptd_fingerprint *, void *), void *arg,
                                struct ptd_err *err);
+/* The same for all of them. */
+int ptd_store_every_fingerprint(struct ptd_store *store,
+                                int (*visit)(const struct ptd_fingerprint *, void *), void *arg,
+                                struct ptd_err *err);
 int ptd_store_each_depset(struct ptd_store *store,
                           int (*visit)(ptd_id, const void *, size_t, void *), void *arg,
                           struct ptd_err *err);
+
+/* Which functions of one version of a file were entered while one version of a module was imported,
+ * and by which of its lines. */
+struct ptd_import_calls {
+    ptd_id file, version;               /* of the module */
+    ptd_id callee_file, callee_version; /* of the functions */
+    const void *calls; /* varints: number of a code object (state/codes.h) and line (0: any) ...;
+                          borrowed */
+    size_t calls_len;
+};
+/* Adds to what is known. `calls` need not be sorted. */
+int ptd_store_add_import_calls(struct ptd_store *store, const struct ptd_import_calls *calls,
+                               struct ptd_err *err);
+int ptd_store_each_import_calls(struct ptd_store *store,
+                                int (*visit)(const struct ptd_import_calls *, void *), void *arg,
+                                struct ptd_err *err);
 
 /* Version of the SQLite library in use. */
 const char *ptd_store_sqlite_version(void);

@@ -22,12 +22,14 @@
 
 /* How a name is mentioned; bits. */
 enum ptd_mention_how {
-    PTD_MENTION_NAME = 1,      /* a global or builtin: `x` */
-    PTD_MENTION_ATTRIBUTE = 2, /* `.x` of anything, or `from m import x` in a function */
-    PTD_MENTION_SELF = 4,      /* `self.x`, `cls.x` */
-    PTD_MENTION_KEYWORD = 8,   /* `f(x=...)` */
-    PTD_MENTION_STRING = 16,   /* "x", "a.x", "x, y" */
-    PTD_MENTION_PARAMETER = 32 /* a parameter: pytest looks up fixtures by it */
+    PTD_MENTION_NAME = 1,       /* a global or builtin: `x` */
+    PTD_MENTION_ATTRIBUTE = 2,  /* `.x` of anything, or `from m import x` in a function */
+    PTD_MENTION_SELF = 4,       /* `self.x`, `cls.x` */
+    PTD_MENTION_KEYWORD = 8,    /* `f(x=...)` */
+    PTD_MENTION_STRING = 16,    /* "x", "a.x", "x, y" */
+    PTD_MENTION_PARAMETER = 32, /* a parameter: pytest looks up fixtures by it */
+    PTD_MENTION_VALUE = 64,     /* with NAME: the thing itself is used, not only an attribute of it;
+                                   with ATTRIBUTE: a module that a function imports */
 };
 
 /* What reaches names without mentioning them; bits. */

@@ -81,6 +81,8 @@ static void drop_locals(struct ptd_survey_result *r, const struct ptd_drafts *dr
     for (size_t i = 0; i < r->heard_count; i++) {
         if (local[i])
             r->heard[i].how &= ~(uint32_t)PTD_MENTION_NAME;
+        if (!(r->heard[i].how & (PTD_MENTION_NAME | PTD_MENTION_ATTRIBUTE)))
+            r->heard[i].how &= ~(uint32_t)PTD_MENTION_VALUE;
         r->heard[i].how &= ~(PTD_MENTION_BOUND | PTD_MENTION_GLOBAL);
     }
 }

@@ -194,14 +194,14 @@ static void add_import(struct ptd_survey *s, uint32_t module, uint32_t name, uin
 }
 
 /* The identifiers of a dotted name: in a function each may be a global of some module. */
-static void hear_parts(struct ptd_survey *s, TSNode dotted)
+static void hear_parts(struct ptd_survey *s, TSNode dotted, uint32_t how)
 {
     for (uint32_t i = 0; i < ts_node_named_child_count(dotted); i++) {
         TSNode part = ts_node_named_child(dotted, i);
         if (ptd_node_kind(part) == PTD_NODE_IDENTIFIER)
-            hear(s, ptd_survey_intern(s, part), PTD_MENTION_ATTRIBUTE);
+            hear(s, ptd_survey_intern(s, part), how);
         else
-            hear_parts(s, part);
+            hear_parts(s, part, how);
     }
 }
 
@@ -214,7 +214,7 @@ static void import_one(struct ptd_survey *s, TSNode item, TSNode from)
     if (ts_node_is_null(name) || ts_node_is_null(first))
         return;
     TSNode bound = !ts_node_is_null(alias) ? alias : first;
-    hear_parts(s, name);
+    hear_parts(s, name, PTD_MENTION_ATTRIBUTE | PTD_MENTION_VALUE);
     ptd_survey_bind_name(s, bound);
     uint32_t as = ptd_survey_intern(s, bound), what = ptd_survey_intern(s, name);
     if (ts_node_is_null(from))
@@ -231,7 +231,7 @@ void ptd_survey_import(struct ptd_survey *s, TSNode statement, enum ptd_node_kin
         from = ptd_survey_field(statement, "module_name");
         if (ts_node_is_null(from))
             return;
-        hear_parts(s, from);
+        hear_parts(s, from, PTD_MENTION_ATTRIBUTE);
     }
     TSTreeCursor cursor = ts_tree_cursor_new(statement);
     for (bool more = ts_tree_cursor_goto_first_child(&cursor); more;
@@ -297,7 +297,10 @@ static void visit_attribute(struct ptd_survey *s, TSNode node)
     TSNode object = ptd_survey_field(node, "object");
     TSNode name = ptd_survey_field(node, "attribute");
     ptd_survey_note(s, PTD_DEFINITION_RISKY | PTD_DEFINITION_MUTABLE);
-    ptd_survey_visit(s, object);
+    if (ptd_node_kind(object) == PTD_NODE_IDENTIFIER)
+        hear(s, ptd_survey_intern(s, object), PTD_MENTION_NAME);
+    else
+        ptd_survey_visit(s, object);
     if (ts_node_is_null(name))
         return;
     bool own = ptd_node_kind(object) == PTD_NODE_IDENTIFIER && spells_one_of(s, object, selves);
@@ -622,7 +625,7 @@ static void visit(struct ptd_survey *s, TSNode node, TSTreeCursor *cursor)
         break;
     case PTD_NODE_IDENTIFIER:
         ptd_survey_note(s, PTD_DEFINITION_MUTABLE);
-        hear(s, ptd_survey_intern(s, node), PTD_MENTION_NAME);
+        hear(s, ptd_survey_intern(s, node), PTD_MENTION_NAME | PTD_MENTION_VALUE);
         break;
     case PTD_NODE_STRING:
         visit_string(s, node);

@@ -323,7 +323,7 @@ def test_many_runs_at_once(shop):
 
 def test_edit_while_another_run_goes_on(slow):
     slow.record()
-    slow.write("test_b.py", (slow.root / "test_b.py").read_bytes() + b"\n\nX = 1\n")
+    slow.write("test_b.py", (slow.root / "test_b.py").read_bytes() + b"\n\nprint()\n")
     process = slow.start(env={"SLEEP": "2"})
     slow.wait_for("test_b")
     slow.replace("test_c.py", "pass", "assert True")

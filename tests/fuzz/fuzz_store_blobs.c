@@ -124,7 +124,7 @@ struct part {
 };
 
 struct judged {
-    const struct ptd_validity *validity;
+    struct ptd_validity *validity;
     const struct part *parts;
 };
 
@@ -132,8 +132,9 @@ static int visit(const struct ptd_record *record, void *arg)
 {
     const struct judged *judged = arg;
     const struct part *set = &judged->parts[1], *list = &judged->parts[2];
+    const struct ptd_impact_node node = {"test_a.py::test", 0, false};
     const struct ptd_broken *broken =
-        ptd_validity_of(judged->validity, record->depsets, record->depsets_len);
+        ptd_validity_of(judged->validity, &node, record->depsets, record->depsets_len);
     if (broken)
         require(broken->what != NULL);
     else

@@ -68,9 +68,8 @@ static struct world *recorded_world(void **state)
     return world;
 }
 
-static const char everything_of_a[] = "  test_a.py::test_f: a.py: module level\n"
-                                      "  test_a.py::test_g: a.py: module level\n"
-                                      "  test_b.py::test_h: a.py: module level\n";
+static const char everything_of_a[] = "  test_a.py::test_f: a.py: LIMIT\n"
+                                      "  test_b.py::test_h: a.py: LIMIT\n";
 
 /* ---- before anything is known ---- */
 
@@ -151,7 +150,8 @@ static void a_function_that_vanished(void **state)
 {
     struct world *world = recorded_world(state);
     put(world, "a.py", "LIMIT = 1\n\ndef g():\n    return 2\n");
-    expect(world, everything_of_a);
+    expect(world, "  test_a.py::test_f: a.py: f\n"
+                  "  test_b.py::test_h: a.py: f\n");
 }
 
 static void a_deleted_module(void **state)
@@ -190,8 +190,8 @@ static void a_changed_test(void **state)
     put(world, "sub/test_c.py", "def test_alone():\n    assert 1\n");
     expect(world, "  sub/test_c.py::test_alone: sub/test_c.py: test_alone\n");
     put(world, "sub/test_c.py", "def test_alone():\n    pass\n\ndef test_more():\n    pass\n");
-    expect(world, "  sub/test_c.py::test_alone: sub/test_c.py: module level\n");
-    assert_int_equal(world->verdict.selection.deselect_count, 0);
+    expect(world, "  sub/test_c.py: sub/test_c.py: header of function test_more\n");
+    assert_int_equal(world->verdict.selection.deselect_count, 1);
 }
 
 /* A file that was imported, and nobody saw its code run: no function of it can be told apart. */
@@ -275,7 +275,8 @@ static void fixtures_bring_their_imports(void **state)
     make_project(world);
     open_world(world, false);
     run_with_fixtures(world);
-    put(world, "a.py", "LIMIT = 2\n\ndef f():\n    return LIMIT\n\ndef g():\n    return 2\n");
+    put(world, "a.py",
+        "LIMIT = 1\nprint(LIMIT)\n\ndef f():\n    return LIMIT\n\ndef g():\n    return 2\n");
     choose(world, NULL);
     assert_string_equal(selected(world, 0)->name, "sub/test_c.py::test_alone");
 }
@@ -576,7 +577,8 @@ static void new_state(struct world *world, int limit)
 {
     char text[128];
     snprintf(text, sizeof(text),
-             "LIMIT = %d\n\ndef f():\n    return LIMIT\n\ndef g():\n    return 2\n", limit);
+             "LIMIT = 1\nprint(%d)\n\ndef f():\n    return LIMIT\n\ndef g():\n    return 2\n",
+             limit);
     put(world, "a.py", text);
     look(world);
 }
@@ -677,7 +679,7 @@ static void not_collected(void **state)
     run_all(world);
     expect(world, "");
     put(world, "test_data.py", "x = 2\n");
-    expect(world, "  test_data.py: test_data.py: module level\n");
+    expect(world, "  test_data.py: test_data.py: x\n");
     run_all(world);
     expect(world, "");
 }
@@ -700,7 +702,8 @@ static void left_out_by_a_conftest(void **state)
     put(world, "sub/conftest.py", "import a\n\ncollect_ignore = []\n");
     expect(world, "  sub/test_data.py: sub/conftest.py: content\n");
     put(world, "sub/conftest.py", "import a\n\ncollect_ignore = ['test_data.py']\n");
-    put(world, "a.py", "LIMIT = 2\n\ndef f():\n    return LIMIT\n\ndef g():\n    return 2\n");
+    put(world, "a.py",
+        "LIMIT = 1\nprint(LIMIT)\n\ndef f():\n    return LIMIT\n\ndef g():\n    return 2\n");
     choose(world, NULL);
     assert_int_equal(world->verdict.selection.tests, 3);
     assert_string_equal(selected(world, 3)->name, "sub/test_data.py");

@@ -1,0 +1,37 @@
+/* Shared by the files of the spread only. */
+#ifndef PTD_RECORD_SPREAD_INTERNAL_H
+#define PTD_RECORD_SPREAD_INTERNAL_H
+
+#include "record/spread.h"
+
+/* A definition with where it is. */
+struct ptd_place_of {
+    uint32_t module, version, definition;
+};
+
+static inline const struct ptd_ns_version *ptd_place_version(const struct ptd_namespace *ns,
+                                                             struct ptd_place_of at)
+{
+    return &ns->modules[at.module].versions[at.version];
+}
+
+static inline const struct ptd_definition *ptd_place_definition(const struct ptd_namespace *ns,
+                                                                struct ptd_place_of at)
+{
+    return &ptd_place_version(ns, at)->defs.items[at.definition];
+}
+
+void ptd_names_add(struct ptd_names_set *set, uint32_t name);
+bool ptd_reach_add(struct ptd_reach *reach, uint32_t module, uint32_t name);
+/* A class attribute or another statement in a class body changed. */
+void ptd_spread_class_item(struct ptd_spread *s, struct ptd_place_of at);
+/* Taints the class itself. */
+void ptd_spread_whole_class(struct ptd_spread *s, struct ptd_place_of class);
+/* A rule for some attributes of a class at module level. */
+void ptd_spread_attributes(struct ptd_spread *s, struct ptd_place_of class,
+                           const struct ptd_definition *item);
+/* What running the definition may have changed besides what it binds, added to `reach`. */
+void ptd_spread_effects(struct ptd_spread *s, struct ptd_reach *reach, struct ptd_place_of at);
+void ptd_spread_bind(struct ptd_spread *s, uint32_t module, uint32_t name, bool fixture);
+
+#endif
