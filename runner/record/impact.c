@@ -174,7 +174,8 @@ static uint64_t judge_block(struct ptd_impact *impact, const struct ptd_spread *
         uint32_t part =
             inside ? second_part(&impact->ns, v->blocks->items[block].key) : PTD_NS_NONE;
         if (ptd_rule_is_named(rule, v, m) ||
-            (part != PTD_NS_NONE && ptd_names_has(&rule->attributes, part)))
+            (part != PTD_NS_NONE &&
+             (ptd_names_has(&rule->attributes, part) || ptd_names_has(&rule->added_to, part))))
             mask |= named_bit(i);
     }
     return mask;

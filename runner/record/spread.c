@@ -33,13 +33,16 @@ bool ptd_reach_has(const struct ptd_reach *reach, uint32_t module, uint32_t name
            ptd_map_find(&reach->names, key, sizeof(key)) != PTD_MAP_NONE;
 }
 
-bool ptd_reach_add(struct ptd_reach *reach, uint32_t module, uint32_t name)
+bool ptd_reach_add(struct ptd_reach *reach, uint32_t module, uint32_t name, bool added_to)
 {
     const uint32_t key[] = {module, name};
     bool added;
-    ptd_map_put(&reach->names, key, sizeof(key), 0, &added);
-    if (!added)
-        return false;
+    size_t at = ptd_map_put(&reach->names, key, sizeof(key), added_to, &added);
+    if (!added) {
+        bool more = reach->names.entries[at].value && !added_to;
+        reach->names.entries[at].value &= added_to;
+        return more;
+    }
     ptd_names_add(&reach->attribute, name);
     ptd_ns_list_add(&reach->by_module[module], name);
     return true;
@@ -77,6 +80,7 @@ void ptd_spread_release(struct ptd_spread *s)
     for (size_t i = 0; i < s->rule_count; i++) {
         reach_release(&s->rules[i].touch, modules);
         free(s->rules[i].attributes.items);
+        free(s->rules[i].added_to.items);
         free(s->rules[i].done);
     }
     free(s->fixtures.items);
@@ -98,8 +102,16 @@ static size_t position(const struct ptd_spread *s, struct ptd_place_of at)
 
 /* ---- mentions ---- */
 
-bool ptd_spread_is_mentioned(const struct ptd_spread *s, uint32_t module,
-                             const struct ptd_ns_version *v, const struct ptd_mentions *m)
+/* Whether a function that an import called has this for adding to it only. */
+static bool only_adds(const struct ptd_reach *reach, uint32_t module, uint32_t name, uint32_t how)
+{
+    const uint32_t key[] = {module, name};
+    size_t at = ptd_map_find(&reach->names, key, sizeof(key));
+    return at != PTD_MAP_NONE && reach->names.entries[at].value && how & PTD_MENTION_CHANGED;
+}
+
+static bool is_mentioned(const struct ptd_spread *s, uint32_t module,
+                         const struct ptd_ns_version *v, const struct ptd_mentions *m, bool called)
 {
     if (m->reflects & PTD_REFLECT_ANYTHING && s->reach.names.count)
         return true;
@@ -111,14 +123,21 @@ bool ptd_spread_is_mentioned(const struct ptd_spread *s, uint32_t module,
             continue;
         if (how & (PTD_MENTION_ATTRIBUTE | PTD_MENTION_STRING) ||
             (how & PTD_MENTION_PARAMETER && ptd_names_has(&s->fixtures, name)) ||
-            (how & PTD_MENTION_NAME && ptd_reach_has(&s->reach, module, name)))
+            (how & PTD_MENTION_NAME && ptd_reach_has(&s->reach, module, name) &&
+             !(called && only_adds(&s->reach, module, name, how))))
             return true;
     }
     return false;
 }
 
-bool ptd_rule_is_touched(const struct ptd_class_rule *rule, uint32_t module,
-                         const struct ptd_ns_version *v, const struct ptd_mentions *m)
+bool ptd_spread_is_mentioned(const struct ptd_spread *s, uint32_t module,
+                             const struct ptd_ns_version *v, const struct ptd_mentions *m)
+{
+    return is_mentioned(s, module, v, m, false);
+}
+
+static bool is_touched(const struct ptd_class_rule *rule, uint32_t module,
+                       const struct ptd_ns_version *v, const struct ptd_mentions *m, bool called)
 {
     if (m->reflects & PTD_REFLECT_ANYTHING)
         return true;
@@ -127,21 +146,34 @@ bool ptd_rule_is_touched(const struct ptd_class_rule *rule, uint32_t module,
         if (!ptd_names_has(&rule->touch.attribute, name))
             continue;
         if (how & (PTD_MENTION_ATTRIBUTE | PTD_MENTION_STRING | PTD_MENTION_PARAMETER) ||
-            (how & PTD_MENTION_NAME && ptd_reach_has(&rule->touch, module, name)))
+            (how & PTD_MENTION_NAME && ptd_reach_has(&rule->touch, module, name) &&
+             !(called && only_adds(&rule->touch, module, name, how))))
             return true;
     }
+    return false;
+}
+
+bool ptd_rule_is_touched(const struct ptd_class_rule *rule, uint32_t module,
+                         const struct ptd_ns_version *v, const struct ptd_mentions *m)
+{
+    return is_touched(rule, module, v, m, false);
+}
+
+static bool is_named(const struct ptd_names_set *attributes, const struct ptd_ns_version *v,
+                     const struct ptd_mentions *m)
+{
+    const uint32_t ways = PTD_MENTION_ATTRIBUTE | PTD_MENTION_SELF | PTD_MENTION_KEYWORD |
+                          PTD_MENTION_STRING | PTD_MENTION_PARAMETER;
+    for (size_t i = 0; i < m->count; i++)
+        if (m->items[i].how & ways && ptd_names_has(attributes, v->names[m->items[i].name]))
+            return true;
     return false;
 }
 
 bool ptd_rule_is_named(const struct ptd_class_rule *rule, const struct ptd_ns_version *v,
                        const struct ptd_mentions *m)
 {
-    const uint32_t ways = PTD_MENTION_ATTRIBUTE | PTD_MENTION_SELF | PTD_MENTION_KEYWORD |
-                          PTD_MENTION_STRING | PTD_MENTION_PARAMETER;
-    for (size_t i = 0; i < m->count; i++)
-        if (m->items[i].how & ways && ptd_names_has(&rule->attributes, v->names[m->items[i].name]))
-            return true;
-    return false;
+    return is_named(&rule->attributes, v, m) || is_named(&rule->added_to, v, m);
 }
 
 bool ptd_spread_has_module(const struct ptd_spread *s, const struct ptd_ns_version *v,
@@ -157,7 +189,8 @@ bool ptd_spread_has_module(const struct ptd_spread *s, const struct ptd_ns_versi
 /* What a definition mentions itself, then what the functions mention that it called when its module
  * was imported: `test` is asked about each. */
 typedef bool mention_test(const struct ptd_spread *s, const void *arg, uint32_t module,
-                          const struct ptd_ns_version *v, const struct ptd_mentions *m);
+                          const struct ptd_ns_version *v, const struct ptd_mentions *m,
+                          bool called);
 
 static bool calls_mention(const struct ptd_spread *s, const struct ptd_ns_version *v,
                           uint32_t first, uint32_t last, mention_test *test, const void *arg)
@@ -168,7 +201,7 @@ static bool calls_mention(const struct ptd_spread *s, const struct ptd_ns_versio
         const struct ptd_ns_call *c = &v->calls[i];
         const struct ptd_ns_version *callee = &s->ns->modules[c->module].versions[c->version];
         if (callee->known && c->block < callee->defs.block_count &&
-            test(s, arg, c->module, callee, &callee->defs.blocks[c->block]))
+            test(s, arg, c->module, callee, &callee->defs.blocks[c->block], true))
             return true;
     }
     return false;
@@ -181,12 +214,20 @@ static bool may_call(const struct ptd_definition *d)
            (d->flags & PTD_DEFINITION_RISKY || d->kind == PTD_DEFINES_CLASS);
 }
 
+/* `__all__` names what is exported, and needs nothing of it. */
+static bool is_export_list(const struct ptd_ns_version *v, const struct ptd_definition *d)
+{
+    return d->kind == PTD_DEFINES_VALUE && d->bind_count == 1 &&
+           strcmp(v->defs.names[d->binds[0]], "__all__") == 0 && !(d->flags & PTD_DEFINITION_RISKY);
+}
+
 static bool definition_mentions(const struct ptd_spread *s, struct ptd_place_of at,
                                 mention_test *test, const void *arg)
 {
     const struct ptd_ns_version *v = ptd_place_version(s->ns, at);
     const struct ptd_definition *d = ptd_place_definition(s->ns, at);
-    if (d->kind != PTD_DEFINES_IMPORT && test(s, arg, at.module, v, &d->mentions))
+    if (d->kind != PTD_DEFINES_IMPORT && !is_export_list(v, d) &&
+        test(s, arg, at.module, v, &d->mentions, false))
         return true;
     if (d->owner != PTD_NO_DEFINITION)
         return false;
@@ -195,26 +236,30 @@ static bool definition_mentions(const struct ptd_spread *s, struct ptd_place_of 
 }
 
 static bool test_reach(const struct ptd_spread *s, const void *arg, uint32_t module,
-                       const struct ptd_ns_version *v, const struct ptd_mentions *m)
+                       const struct ptd_ns_version *v, const struct ptd_mentions *m, bool called)
 {
     (void)arg;
-    return ptd_spread_is_mentioned(s, module, v, m) ||
+    return is_mentioned(s, module, v, m, called) ||
            (m->reflects & PTD_REFLECT_ATTRIBUTES && ptd_spread_has_module(s, v, m));
 }
 
 static bool test_touch(const struct ptd_spread *s, const void *arg, uint32_t module,
-                       const struct ptd_ns_version *v, const struct ptd_mentions *m)
+                       const struct ptd_ns_version *v, const struct ptd_mentions *m, bool called)
 {
     (void)s;
-    return ptd_rule_is_touched(arg, module, v, m);
+    return is_touched(arg, module, v, m, called);
 }
 
 static bool test_named(const struct ptd_spread *s, const void *arg, uint32_t module,
-                       const struct ptd_ns_version *v, const struct ptd_mentions *m)
+                       const struct ptd_ns_version *v, const struct ptd_mentions *m, bool called)
 {
+    const struct ptd_class_rule *rule = arg;
     (void)s;
     (void)module;
-    return m->reflects & PTD_REFLECT_ATTRIBUTES || ptd_rule_is_named(arg, v, m);
+    if (called) /* those that add to it as well are not concerned */
+        return m->reflects & PTD_REFLECT_ATTRIBUTES ? rule->attributes.size > 0
+                                                    : is_named(&rule->attributes, v, m);
+    return m->reflects & PTD_REFLECT_ATTRIBUTES || ptd_rule_is_named(rule, v, m);
 }
 
 /* ---- imports ---- */
@@ -233,13 +278,18 @@ static bool is_bound_now(const struct ptd_spread *s, uint32_t module, uint32_t n
     return false;
 }
 
+static bool only_added_to(const struct ptd_reach *reach, uint32_t module, uint32_t name)
+{
+    return only_adds(reach, module, name, PTD_MENTION_CHANGED);
+}
+
 /* Adds what a star import brings. */
 static bool reach_star(struct ptd_reach *reach, uint32_t module, const struct ptd_ns_list *from)
 {
     bool grew = false;
     for (size_t i = 0; i < from->count; i++)
         for (size_t k = 0; k < reach->by_module[from->items[i]].count; k++)
-            grew |= ptd_reach_add(reach, module, reach->by_module[from->items[i]].items[k]);
+            grew |= ptd_reach_add(reach, module, reach->by_module[from->items[i]].items[k], false);
     return grew;
 }
 
@@ -264,7 +314,8 @@ static bool reach_imports(struct ptd_spread *s, struct ptd_reach *reach, struct 
             if (!ptd_reach_has(reach, from->items[k], name))
                 continue;
             bool main = reach == &s->reach;
-            grew |= ptd_reach_add(reach, at.module, v->names[im->as]);
+            grew |= ptd_reach_add(reach, at.module, v->names[im->as],
+                                  only_added_to(reach, from->items[k], name));
             if (main && ptd_names_has(&s->fixtures, name))
                 ptd_names_add(&s->fixtures, v->names[im->as]);
             if (main && v->now && !is_bound_now(s, from->items[k], name))
@@ -295,7 +346,7 @@ static void touch_data(struct ptd_spread *s, struct ptd_reach *reach, uint32_t m
         ptd_namespace_bindings(v, name, &first, &last);
         for (; first < last; first++) {
             const struct ptd_definition *d = &v->defs.items[v->bindings[first].definition];
-            if (is_data(d) && ptd_reach_add(reach, module, name))
+            if (is_data(d) && ptd_reach_add(reach, module, name, true))
                 s->grew = true;
             for (size_t i = 0; i < d->import_count; i++) {
                 const struct ptd_import *im = &d->imports[i];
@@ -314,7 +365,7 @@ static void touch_mentioned(struct ptd_spread *s, struct ptd_reach *reach, uint3
                             const struct ptd_ns_version *v, const struct ptd_mentions *m)
 {
     for (size_t i = 0; i < m->count; i++)
-        if (m->items[i].how & PTD_MENTION_NAME)
+        if (m->items[i].how & PTD_MENTION_NAME && m->items[i].how & PTD_MENTION_CHANGED)
             touch_data(s, reach, module, v->names[m->items[i].name], ALIASES_MAX);
 }
 
@@ -333,8 +384,8 @@ static void touch_class_data(struct ptd_spread *s, uint32_t module, uint32_t ver
             v->names[class->binds[0]] != v->roots[block])
             continue;
         for (size_t k = 0; k < d->bind_count; k++) {
-            if (ptd_mentions_how(m, d->binds[k]) & (PTD_MENTION_SELF | PTD_MENTION_ATTRIBUTE)) {
-                ptd_spread_attributes(s, (struct ptd_place_of){module, version, d->owner}, d);
+            if (ptd_mentions_how(m, d->binds[k]) & PTD_MENTION_CHANGED) {
+                ptd_spread_attributes(s, (struct ptd_place_of){module, version, d->owner}, d, true);
                 break;
             }
         }
@@ -380,7 +431,7 @@ void ptd_spread_module(struct ptd_spread *s, uint32_t module)
 
 void ptd_spread_bind(struct ptd_spread *s, uint32_t module, uint32_t name, bool fixture)
 {
-    if (ptd_reach_add(&s->reach, module, name))
+    if (ptd_reach_add(&s->reach, module, name, false))
         s->grew = true;
     if (fixture && !ptd_names_has(&s->fixtures, name)) {
         ptd_names_add(&s->fixtures, name);
@@ -498,10 +549,44 @@ static void taint_effect(struct ptd_spread *s, struct ptd_place_of at)
     ptd_spread_module(s, at.module);
 }
 
+static bool is_listed(const struct ptd_namespace *ns, uint32_t module, uint32_t version,
+                      uint32_t name)
+{
+    const struct ptd_ns_version *v = &ns->modules[module].versions[version];
+    for (size_t i = 0; i < v->defs.count; i++) {
+        const struct ptd_definition *d = &v->defs.items[i];
+        for (size_t k = 0; is_export_list(v, d) && k < d->mentions.count; k++)
+            if (v->names[d->mentions.items[k].name] == name)
+                return true;
+    }
+    return false;
+}
+
+/* A changed `__all__`: names that not every version of it has. */
+static void taint_exports(struct ptd_spread *s, struct ptd_place_of at)
+{
+    const struct ptd_ns_module *m = &s->ns->modules[at.module];
+    const struct ptd_ns_version *v = ptd_place_version(s->ns, at);
+    const struct ptd_definition *d = ptd_place_definition(s->ns, at);
+    ptd_spread_bind(s, at.module, v->names[d->binds[0]], false);
+    for (size_t i = 0; i < d->mentions.count; i++) {
+        uint32_t name = v->names[d->mentions.items[i].name];
+        bool everywhere = true;
+        for (uint32_t k = 0; k < m->count; k++)
+            everywhere &= is_listed(s->ns, at.module, k, name);
+        if (!everywhere)
+            ptd_spread_bind(s, at.module, name, false);
+    }
+}
+
 static void taint_binding(struct ptd_spread *s, struct ptd_place_of at)
 {
     const struct ptd_ns_version *v = ptd_place_version(s->ns, at);
     const struct ptd_definition *d = ptd_place_definition(s->ns, at);
+    if (is_export_list(v, d)) {
+        taint_exports(s, at);
+        return;
+    }
     bool fixture = d->kind == PTD_DEFINES_FUNCTION && d->flags & PTD_DEFINITION_DECORATED;
     fixture |= d->flags & PTD_DEFINITION_SEVERAL;
     for (size_t i = 0; i < d->bind_count; i++) {
@@ -657,13 +742,13 @@ static void touch_one(struct ptd_spread *s, void *arg, struct ptd_place_of at)
     if (d->kind == PTD_DEFINES_EFFECT)
         rule->touch.whole[at.module] = 1;
     for (size_t i = 0; d->owner == PTD_NO_DEFINITION && i < d->bind_count; i++)
-        ptd_reach_add(&rule->touch, at.module, v->names[d->binds[i]]);
+        ptd_reach_add(&rule->touch, at.module, v->names[d->binds[i]], false);
     if (d->owner != PTD_NO_DEFINITION) { /* `cart = Cart()` in a class: whoever has that class */
         uint32_t class = d->owner;
         while (v->defs.items[class].owner != PTD_NO_DEFINITION)
             class = v->defs.items[class].owner;
         for (size_t i = 0; i < v->defs.items[class].bind_count; i++)
-            ptd_reach_add(&rule->touch, at.module, v->names[v->defs.items[class].binds[i]]);
+            ptd_reach_add(&rule->touch, at.module, v->names[v->defs.items[class].binds[i]], false);
     }
     if (d->flags & PTD_DEFINITION_CALLS || d->kind == PTD_DEFINES_CLASS)
         ptd_spread_effects(s, &rule->touch, at);

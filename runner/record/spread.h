@@ -26,7 +26,7 @@ struct ptd_names_set {
 
 /* Names of modules that something reaches. */
 struct ptd_reach {
-    struct ptd_map names;           /* (module, name) */
+    struct ptd_map names; /* (module, name) → 1: only because it was added to, see ptd_reach_add */
     struct ptd_ns_list *by_module;  /* owned */
     struct ptd_names_set attribute; /* names that some module has it under */
     unsigned char *whole;           /* owned; modules in which everything counts */
@@ -36,7 +36,8 @@ struct ptd_class_rule {
     uint32_t module, name;
     struct ptd_reach touch; /* who can have the class or an instance */
     struct ptd_names_set attributes;
-    unsigned char *done; /* owned; definitions that were taken into `touch` */
+    struct ptd_names_set added_to; /* attributes whose objects something was added to */
+    unsigned char *done;           /* owned; definitions that were taken into `touch` */
 };
 
 struct ptd_spread {

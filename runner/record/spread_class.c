@@ -168,7 +168,7 @@ static struct ptd_class_rule *rule_of(struct ptd_spread *s, uint32_t module, uin
     rule->touch.by_module = ptd_xcalloc(s->ns->count, sizeof(*rule->touch.by_module));
     rule->touch.whole = ptd_xcalloc(s->ns->count, 1);
     rule->done = ptd_xcalloc(s->definitions, 1);
-    ptd_reach_add(&rule->touch, module, name);
+    ptd_reach_add(&rule->touch, module, name, false);
     return rule;
 }
 
@@ -181,7 +181,7 @@ void ptd_spread_whole_class(struct ptd_spread *s, struct ptd_place_of class)
 }
 
 void ptd_spread_attributes(struct ptd_spread *s, struct ptd_place_of class,
-                           const struct ptd_definition *item)
+                           const struct ptd_definition *item, bool added_to)
 {
     const struct ptd_ns_version *v = ptd_place_version(s->ns, class);
     const struct ptd_definition *d = ptd_place_definition(s->ns, class);
@@ -192,11 +192,12 @@ void ptd_spread_attributes(struct ptd_spread *s, struct ptd_place_of class,
         ptd_spread_whole_class(s, class);
         return;
     }
+    struct ptd_names_set *set = added_to ? &rule->added_to : &rule->attributes;
     for (size_t i = 0; i < item->bind_count; i++) {
         uint32_t name = v->names[item->binds[i]];
-        if (ptd_names_has(&rule->attributes, name))
+        if (ptd_names_has(set, name))
             continue;
-        ptd_names_add(&rule->attributes, name);
+        ptd_names_add(set, name);
         s->grew = true;
     }
 }
@@ -224,7 +225,7 @@ void ptd_spread_class_item(struct ptd_spread *s, struct ptd_place_of at)
     }
     bool doc = item->kind == PTD_DEFINES_NOTHING && item->owner == class.definition;
     if (doc || is_part_of_plain_class(s, class, item)) {
-        ptd_spread_attributes(s, class, item);
+        ptd_spread_attributes(s, class, item, false);
         return;
     }
     ptd_spread_whole_class(s, class);

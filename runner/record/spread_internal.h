@@ -22,14 +22,16 @@ static inline const struct ptd_definition *ptd_place_definition(const struct ptd
 }
 
 void ptd_names_add(struct ptd_names_set *set, uint32_t name);
-bool ptd_reach_add(struct ptd_reach *reach, uint32_t module, uint32_t name);
+/* True when that is new. `added_to`: the object is what it was, something was added to it; whoever
+ * only adds to it as well is not concerned. */
+bool ptd_reach_add(struct ptd_reach *reach, uint32_t module, uint32_t name, bool added_to);
 /* A class attribute or another statement in a class body changed. */
 void ptd_spread_class_item(struct ptd_spread *s, struct ptd_place_of at);
 /* Taints the class itself. */
 void ptd_spread_whole_class(struct ptd_spread *s, struct ptd_place_of class);
 /* A rule for some attributes of a class at module level. */
 void ptd_spread_attributes(struct ptd_spread *s, struct ptd_place_of class,
-                           const struct ptd_definition *item);
+                           const struct ptd_definition *item, bool added_to);
 /* What running the definition may have changed besides what it binds, added to `reach`. */
 void ptd_spread_effects(struct ptd_spread *s, struct ptd_reach *reach, struct ptd_place_of at);
 void ptd_spread_bind(struct ptd_spread *s, uint32_t module, uint32_t name, bool fixture);

@@ -30,6 +30,8 @@ enum ptd_mention_how {
     PTD_MENTION_PARAMETER = 32, /* a parameter: pytest looks up fixtures by it */
     PTD_MENTION_VALUE = 64,     /* with NAME: the thing itself is used, not only an attribute of it;
                                    with ATTRIBUTE: a module that a function imports */
+    PTD_MENTION_CHANGED = 128,  /* what it stands for may be changed: stored into, a method called,
+                                   handed on */
 };
 
 /* What reaches names without mentioning them; bits. */

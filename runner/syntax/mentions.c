@@ -83,6 +83,8 @@ static void drop_locals(struct ptd_survey_result *r, const struct ptd_drafts *dr
             r->heard[i].how &= ~(uint32_t)PTD_MENTION_NAME;
         if (!(r->heard[i].how & (PTD_MENTION_NAME | PTD_MENTION_ATTRIBUTE)))
             r->heard[i].how &= ~(uint32_t)PTD_MENTION_VALUE;
+        if (!(r->heard[i].how & (PTD_MENTION_NAME | PTD_MENTION_ATTRIBUTE | PTD_MENTION_SELF)))
+            r->heard[i].how &= ~(uint32_t)PTD_MENTION_CHANGED;
         r->heard[i].how &= ~(PTD_MENTION_BOUND | PTD_MENTION_GLOBAL);
     }
 }

@@ -74,6 +74,7 @@ static const struct {
     {"named_expression", PTD_NODE_NAMED_EXPRESSION},
     {"global_statement", PTD_NODE_GLOBAL},
     {"nonlocal_statement", PTD_NODE_GLOBAL},
+    {"delete_statement", PTD_NODE_DELETE},
     {"default_parameter", PTD_NODE_DEFAULT},
     {"typed_default_parameter", PTD_NODE_DEFAULT},
     {"typed_parameter", PTD_NODE_TYPED},

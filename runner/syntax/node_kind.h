@@ -41,6 +41,7 @@ enum ptd_node_kind {
     PTD_NODE_AS_TARGET,
     PTD_NODE_NAMED_EXPRESSION,
     PTD_NODE_GLOBAL,
+    PTD_NODE_DELETE,
     PTD_NODE_DEFAULT, /* a parameter with a default value */
     PTD_NODE_TYPED,   /* a parameter with a type */
 };

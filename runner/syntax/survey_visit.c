@@ -123,23 +123,48 @@ void ptd_survey_bind_name(struct ptd_survey *s, TSNode identifier)
     }
 }
 
-/* `a.b[c] = ...`: a is what it may be looked up by. */
+/*
+ * `a.b[c] = ...`, `a.b.append(...)`: a and what its attribute b stands for are changed. Returns the
+ * name that it begins with, or a null node.
+ */
+static TSNode hear_changed(struct ptd_survey *s, TSNode target)
+{
+    TSNode at = target, none = {0};
+    while (!ts_node_is_null(at)) {
+        enum ptd_node_kind kind = ptd_node_kind(at);
+        if (kind == PTD_NODE_IDENTIFIER) {
+            hear(s, ptd_survey_intern(s, at), PTD_MENTION_CHANGED);
+            return at;
+        }
+        if (kind == PTD_NODE_ATTRIBUTE) {
+            TSNode name = ptd_survey_field(at, "attribute");
+            if (!ts_node_is_null(name))
+                hear(s, ptd_survey_intern(s, name), PTD_MENTION_CHANGED);
+            at = ptd_survey_field(at, "object");
+        } else if (kind == PTD_NODE_SUBSCRIPT) {
+            at = ptd_survey_field(at, "value");
+        } else {
+            break;
+        }
+    }
+    return none;
+}
+
+/* `self.x = ...` is the instance's, whatever the class has under that name. */
+static bool is_own_attribute(const struct ptd_survey *s, TSNode target)
+{
+    if (s->draft == 0 || ptd_node_kind(target) != PTD_NODE_ATTRIBUTE)
+        return false;
+    TSNode object = ptd_survey_field(target, "object");
+    return !ts_node_is_null(object) && ptd_survey_spells(s, object, "self");
+}
+
 static void bind_root(struct ptd_survey *s, TSNode target)
 {
-    TSNode at = target;
-    for (;;) {
-        enum ptd_node_kind kind = ptd_node_kind(at);
-        if (kind == PTD_NODE_ATTRIBUTE)
-            at = ptd_survey_field(at, "object");
-        else if (kind == PTD_NODE_SUBSCRIPT)
-            at = ptd_survey_field(at, "value");
-        else
-            break;
-        if (ts_node_is_null(at))
-            return;
-    }
-    if (s->draft == 0 && ptd_node_kind(at) == PTD_NODE_IDENTIFIER)
-        ptd_survey_bind_name(s, at);
+    TSNode none = {0};
+    TSNode root = is_own_attribute(s, target) ? none : hear_changed(s, target);
+    if (s->draft == 0 && !ts_node_is_null(root))
+        ptd_survey_bind_name(s, root);
     ptd_survey_note(s, PTD_DEFINITION_STORES | PTD_DEFINITION_RISKY);
 }
 
@@ -179,7 +204,10 @@ static void visit_assignment(struct ptd_survey *s, TSNode node, bool augmented)
     if (!ts_node_is_null(type))
         ptd_survey_note(s, PTD_DEFINITION_ANNOTATED);
     ptd_survey_visit(s, type);
-    ptd_survey_visit(s, ptd_survey_field(node, "right"));
+    TSNode right = ptd_survey_field(node, "right");
+    if (s->draft && !ts_node_is_null(right) && ptd_node_kind(right) != PTD_NODE_CALL)
+        hear_changed(s, right); /* another name for it */
+    ptd_survey_visit(s, right);
 }
 
 /* ---- imports ---- */
@@ -328,6 +356,40 @@ static bool is_plain_string(TSNode node)
     return true;
 }
 
+/* Methods and functions that leave alone what they are called on. */
+static bool only_looks(const struct ptd_survey *s, TSNode name)
+{
+    static const char *const names[] = {
+        "get",     "items",   "keys",      "values",     "copy",       "index",      "count",
+        "join",    "format",  "split",     "rsplit",     "strip",      "startswith", "endswith",
+        "match",   "search",  "fullmatch", "sub",        "findall",    "replace",    "lower",
+        "upper",   "encode",  "decode",    "isinstance", "issubclass", "len",        "getattr",
+        "hasattr", "list",    "dict",      "set",        "tuple",      "frozenset",  "sorted",
+        "str",     "repr",    "iter",      "enumerate",  "zip",        "any",        "all",
+        "type",    "id",      "hash",      "callable",   "int",        "bool",       "float",
+        "min",     "max",     "sum",       "map",        "filter",     "reversed",   "super",
+        "cast",    "partial", "deepcopy",  "vars",       "dir",        "print",      "warn",
+        "debug",   "info",    "warning",   "error",      "exception",  "range",      "next",
+        NULL};
+    return spells_one_of(s, name, names);
+}
+
+/* What a call may change: what its method belongs to, and what it is given first. */
+static void hear_call(struct ptd_survey *s, TSNode call, TSNode callee, TSNode name)
+{
+    static const char *const changers[] = {"heappush",     "heappop", "heapify",
+                                           "insort",       "setitem", "insort_left",
+                                           "insort_right", "shuffle", NULL};
+    bool method = ptd_node_kind(callee) == PTD_NODE_ATTRIBUTE;
+    TSNode first = argument(call, 0);
+    if (only_looks(s, name))
+        return;
+    if (method)
+        hear_changed(s, ptd_survey_field(callee, "object"));
+    if ((!method || spells_one_of(s, name, changers)) && !ts_node_is_null(first))
+        hear_changed(s, first);
+}
+
 static void look_at_callee(struct ptd_survey *s, TSNode call, TSNode callee)
 {
     static const char *const by_second[] = {"getattr", "setattr", "delattr", "hasattr", NULL};
@@ -356,6 +418,7 @@ static void look_at_callee(struct ptd_survey *s, TSNode call, TSNode callee)
         reflect(s, PTD_REFLECT_ANYTHING);
     if (method && s->draft == 0 && spells_one_of(s, name, changes))
         s->changes_things = true;
+    hear_call(s, call, callee, name);
 }
 
 static void visit_call(struct ptd_survey *s, TSNode node)
@@ -571,7 +634,7 @@ static void visit_global(struct ptd_survey *s, TSNode node)
 {
     for (uint32_t i = 0; i < ts_node_named_child_count(node); i++)
         hear(s, ptd_survey_intern(s, ts_node_named_child(node, i)),
-             s->draft ? PTD_MENTION_GLOBAL | PTD_MENTION_NAME : PTD_MENTION_NAME);
+             PTD_MENTION_NAME | PTD_MENTION_CHANGED | (s->draft ? PTD_MENTION_GLOBAL : 0));
 }
 
 static void visit_for(struct ptd_survey *s, TSTreeCursor *cursor)
@@ -676,6 +739,11 @@ static void visit(struct ptd_survey *s, TSNode node, TSTreeCursor *cursor)
         break;
     case PTD_NODE_FOR:
         visit_for(s, cursor);
+        break;
+    case PTD_NODE_DELETE:
+        for (uint32_t i = 0; i < ts_node_named_child_count(node); i++)
+            hear_changed(s, ts_node_named_child(node, i));
+        visit_children(s, cursor);
         break;
     case PTD_NODE_CLAUSE:
         visit_clause(s, node);
