@@ -138,6 +138,26 @@ static void find_causes(struct ptd_explain *e, const struct ptd_parts *parts, st
         qsort(out->items, out->count, sizeof(*out->items), compare_causes);
 }
 
+/* A change that is judged by names breaks no dependency of its own: the one with the file stands
+ * for it. */
+static void find_named_cause(struct ptd_explain *e, const struct ptd_parts *parts, size_t broken,
+                             struct causes *out)
+{
+    const struct ptd_part *best = NULL;
+    if (out->count || broken >= e->verdict.validity.count)
+        return;
+    ptd_id file = e->w.state.files[e->verdict.validity.broken[broken].file].id;
+    for (size_t i = 0; i < parts->count; i++) {
+        const struct ptd_part *part = &parts->items[i];
+        bool module = part->count && part->codes[0] == 0;
+        if (part->file == file && module &&
+            (!best || ptd_label_rank(part->label) < ptd_label_rank(best->label)))
+            best = part;
+    }
+    if (best)
+        add_cause(e, best, broken, out);
+}
+
 static const char *verb(enum ptd_file_kind kind)
 {
     switch (kind) {
@@ -560,6 +580,7 @@ int ptd_explain_test(struct ptd_explain *e, const struct ptd_select_node *node, 
     ptd_id root = file == SIZE_MAX ? 0 : e->w.state.files[file].id;
     if (!failed) {
         find_causes(e, &parts, &causes);
+        find_named_cause(e, &parts, r ? r->broken : SIZE_MAX, &causes);
         e->itself = causes.count ? name_of_scope(e, &parts, node->name, root) : "";
         (e->json ? add_json : add_text)(e, node, &answer, &causes, &parts, root);
         if (r)

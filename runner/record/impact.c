@@ -89,7 +89,7 @@ static void first_block(const struct ptd_ns_version *v, const unsigned char *cha
     for (size_t i = 1; changed && i < v->blocks->count; i++) {
         if (!changed[i])
             continue;
-        ptd_buf_addf(out, "%s, while a module is imported", v->blocks->items[i].key);
+        ptd_buf_adds(out, v->blocks->items[i].key);
         return;
     }
 }

@@ -41,6 +41,8 @@ static int add_part(struct ptd_store *store, ptd_id fingerprint, uint64_t label,
         code += (uint32_t)ptd_reader_varint(&r);
         if (r.bad)
             break;
+        if (code == PTD_DEP_LAZY || code == PTD_DEP_BLUNT)
+            continue; /* beside the module level */
         part->codes = ptd_xgrow(part->codes, &cap, part->count + 1, sizeof(uint32_t));
         part->codes[part->count++] = code;
     }

@@ -22,6 +22,8 @@ struct finder {
     uint64_t (*pairs)[2];
     size_t pair_count, pair_cap;
     const struct ptd_blocks *blocks; /* of the version that is visited */
+    ptd_id version;
+    struct ptd_map entered; /* keys of its blocks that imports of modules entered */
     struct sets fingerprints, depsets;
     ptd_id last_node;
     struct ptd_map nodes; /* id of a test → position in `out` + 1 */
@@ -61,6 +63,29 @@ static void add_pair(struct finder *f, ptd_id fingerprint, const char *key)
     f->pairs[f->pair_count++][1] = f->out->keys.entries[at].value;
 }
 
+/* What imports entered is not in the fingerprints: it may reach all that import the file. */
+static int visit_calls(const struct ptd_import_calls *row, void *arg)
+{
+    struct finder *f = arg;
+    struct ptd_reader r = ptd_reader_init(row->calls, row->calls_len);
+    if (row->callee_file != f->request->file || row->callee_version != f->version)
+        return 0;
+    while (f->blocks && r.pos < r.end && !r.bad) {
+        uint32_t block =
+            ptd_codes_block(f->request->state, f->version, (uint32_t)ptd_reader_varint(&r));
+        ptd_reader_varint(&r);
+        if (!r.bad && block < f->blocks->count)
+            ptd_map_puts(&f->entered, f->blocks->items[block].key, 0);
+    }
+    return 0;
+}
+
+static void add_entered(struct finder *f, ptd_id fingerprint)
+{
+    for (size_t i = 0; i < f->entered.count; i++)
+        add_pair(f, fingerprint, f->entered.entries[i].key);
+}
+
 static int visit_fingerprint(const struct ptd_fingerprint *fp, void *arg)
 {
     struct finder *f = arg;
@@ -72,6 +97,10 @@ static int visit_fingerprint(const struct ptd_fingerprint *fp, void *arg)
         code += (uint32_t)ptd_reader_varint(&r);
         if (r.bad)
             break;
+        if (code == 0)
+            add_entered(f, fp->id);
+        if (code == PTD_DEP_LAZY || code == PTD_DEP_BLUNT)
+            continue; /* beside the module level */
         uint32_t block = f->blocks && code != PTD_DEP_WHOLE
                              ? ptd_codes_block(f->request->state, fp->version, code)
                              : PTD_DEP_WHOLE;
@@ -170,7 +199,11 @@ static int find_prints(struct finder *f, struct ptd_err *err)
         ptd_id version;
         memcpy(&version, f->versions.entries[i].key, sizeof(version));
         f->blocks = version > 0 ? ptd_state_blocks(q->state, version) : NULL;
-        if (ptd_store_each_fingerprint(q->state->store, q->file, version, visit_fingerprint, f,
+        f->version = version;
+        ptd_map_release(&f->entered);
+        f->entered = (struct ptd_map)PTD_MAP_INIT;
+        if (ptd_store_each_import_calls(q->state->store, visit_calls, f, err) < 0 ||
+            ptd_store_each_fingerprint(q->state->store, q->file, version, visit_fingerprint, f,
                                        err) < 0)
             return -1;
     }
@@ -198,6 +231,7 @@ int ptd_users_find(const struct ptd_users_request *request, struct ptd_users *ou
     free(f.pairs);
     free(f.fingerprints.bits);
     free(f.depsets.bits);
+    ptd_map_release(&f.entered);
     ptd_map_release(&f.versions);
     ptd_map_release(&f.fingerprints.ids);
     ptd_map_release(&f.depsets.ids);

@@ -162,7 +162,7 @@ def test_pytest_summary_counts_the_unaffected(edited):
 
 
 DETAILS = {
-    "module level": ("prices.py", "RATE = 20", "RATE = 21 - 1", "prices.py: module level"),
+    "module level": ("prices.py", "RATE = 20", "RATE = 21 - 1", "prices.py: RATE"),
     "test": ("test_cart.py", '== "total"', '== "tot" "al"', "test_cart.py: test_label"),
 }
 

@@ -33,6 +33,10 @@ CART = """
     THINGS = registry()
 
 
+    def things():
+        return THINGS
+
+
     class Cart:
         def total(self, net):
             return net + vat(net)
@@ -56,7 +60,7 @@ CONFTEST = """
 TESTS = """
     import pytest
 
-    from shop.cart import Cart
+    from shop.cart import Cart, things
 
 
     def test_total():
@@ -78,7 +82,7 @@ TESTS = """
 
     def test_read():
         with open("data.txt") as file:
-            assert file.read()
+            assert file.read() and things() == {}
 
 
     @pytest.mark.parametrize("n", [1, 2])
