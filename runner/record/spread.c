@@ -408,10 +408,73 @@ static void touch_called(struct ptd_spread *s, struct ptd_reach *reach,
     }
 }
 
+/* How far calls are followed in what has not run yet. */
+#define CALLS_DEEP 4
+
+static void touch_named(struct ptd_spread *s, struct ptd_reach *reach, uint32_t module,
+                        uint32_t name, unsigned depth);
+
+/* Code that may be called by a name: what it changes, and what it calls in turn. */
+static void touch_code(struct ptd_spread *s, struct ptd_reach *reach, struct ptd_place_of at,
+                       const struct ptd_mentions *m, unsigned depth)
+{
+    const struct ptd_ns_version *v = ptd_place_version(s->ns, at);
+    touch_mentioned(s, reach, at.module, v, m);
+    for (size_t i = 0; i < m->count; i++)
+        if (m->items[i].how & PTD_MENTION_NAME)
+            touch_named(s, reach, at.module, v->names[m->items[i].name], depth - 1);
+}
+
+/* A function or class by its name: its blocks, and the header of the class (its bases). */
+static void touch_binding(struct ptd_spread *s, struct ptd_reach *reach, struct ptd_place_of at,
+                          uint32_t name, unsigned depth)
+{
+    const struct ptd_ns_version *v = ptd_place_version(s->ns, at);
+    const struct ptd_definition *d = ptd_place_definition(s->ns, at);
+    if (d->kind != PTD_DEFINES_FUNCTION && d->kind != PTD_DEFINES_CLASS)
+        return;
+    if (d->kind == PTD_DEFINES_CLASS)
+        touch_code(s, reach, at, &d->mentions, depth);
+    for (uint32_t b = 1; b < v->defs.block_count; b++) {
+        if (v->roots[b] != name)
+            continue;
+        touch_code(s, reach, at, &v->defs.blocks[b], depth);
+        if (reach == &s->reach)
+            touch_class_data(s, at.module, at.version, b);
+    }
+}
+
+static void touch_named(struct ptd_spread *s, struct ptd_reach *reach, uint32_t module,
+                        uint32_t name, unsigned depth)
+{
+    const struct ptd_ns_module *m = &s->ns->modules[module];
+    for (uint32_t k = 0; depth > 0 && k < m->count; k++) {
+        const struct ptd_ns_version *v = &m->versions[k];
+        size_t first, last;
+        ptd_namespace_bindings(v, name, &first, &last);
+        for (; first < last; first++) {
+            struct ptd_place_of at = {module, k, v->bindings[first].definition};
+            const struct ptd_definition *d = ptd_place_definition(s->ns, at);
+            touch_binding(s, reach, at, name, depth);
+            for (size_t i = 0; i < d->import_count; i++) {
+                const struct ptd_import *im = &d->imports[i];
+                if (im->name == PTD_NO_NAME || im->as == PTD_NO_NAME || v->names[im->as] != name)
+                    continue;
+                const struct ptd_ns_list *from =
+                    ptd_namespace_resolve(s->ns, module, v->names[im->module]);
+                for (size_t f = 0; f < from->count; f++)
+                    touch_named(s, reach, from->items[f], v->names[im->name], depth - 1);
+            }
+        }
+    }
+}
+
 void ptd_spread_effects(struct ptd_spread *s, struct ptd_reach *reach, struct ptd_place_of at)
 {
     const struct ptd_ns_version *v = ptd_place_version(s->ns, at);
     const struct ptd_definition *d = ptd_place_definition(s->ns, at);
+    if (v->now && !v->call_count) /* it has not run yet: what it may call is told by names */
+        touch_code(s, reach, at, &d->mentions, CALLS_DEEP);
     touch_mentioned(s, reach, at.module, v, &d->mentions);
     touch_called(s, reach, v, d->line, d->end_line);
     if (may_call(d))
@@ -602,7 +665,7 @@ static void taint_binding(struct ptd_spread *s, struct ptd_place_of at)
         ptd_spread_effects(s, &s->reach, at);
     size_t calls[2];
     ptd_namespace_calls(v, d->line, d->end_line, calls);
-    if (d->kind == PTD_DEFINES_CLASS && calls[0] != calls[1])
+    if (d->kind == PTD_DEFINES_CLASS && (calls[0] != calls[1] || v->now))
         ptd_spread_effects(s, &s->reach, at);
 }
 
@@ -629,7 +692,12 @@ static void taint(struct ptd_spread *s, struct ptd_place_of at)
 void ptd_spread_definition(struct ptd_spread *s, uint32_t module, uint32_t version,
                            uint32_t definition)
 {
-    taint(s, (struct ptd_place_of){module, version, definition});
+    const struct ptd_place_of at = {module, version, definition};
+    const struct ptd_definition *d = ptd_place_definition(s->ns, at);
+    for (size_t i = 0; i < d->mentions.count; i++) /* the name may be missing */
+        if (d->mentions.items[i].how & PTD_MENTION_NAME)
+            s->fails[module] = 1;
+    taint(s, at);
 }
 
 /* Taints the statement at a line of a module, or all that may call when the line is not known. */

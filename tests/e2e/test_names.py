@@ -1,0 +1,247 @@
+"""Changes outside of functions: who mentions what they define runs, and nobody else."""
+
+import pytest
+from project import assert_idle
+
+LIB = """
+    import re
+
+    LIMIT = 5
+    OTHER = 7
+    TABLE = {"a": 1}
+    HANDLERS = []
+
+
+    def register(function):
+        HANDLERS.append(function)
+        return function
+
+
+    def helper():
+        return 3
+
+
+    DERIVED = LIMIT + 1
+    CALLED = helper()
+
+
+    @register
+    def first():
+        return 1
+
+
+    def limited(value=OTHER):
+        return LIMIT + value
+
+
+    class Cart:
+        size = 2
+        unused = 1
+
+        def total(self):
+            return self.size
+
+
+    class Sub(Cart):
+        pass
+
+
+    class Plugin:
+        known = {}
+
+        def __init_subclass__(cls, **kwargs):
+            super().__init_subclass__(**kwargs)
+            Plugin.known[cls.__name__] = cls
+
+
+    class Red(Plugin):
+        colour = "red"
+"""
+FACADE = """
+    from lib import LIMIT as ALIAS
+    from lib import Sub
+    from stars import *
+"""
+STARS = """
+    __all__ = ["visible"]
+    visible = 1
+    hidden = 2
+"""
+CONFTEST = """
+    import pytest
+
+
+    @pytest.fixture(params=[1])
+    def number(request):
+        return request.param
+
+
+    @pytest.fixture
+    def plain():
+        return 0
+"""
+TESTS = """
+    import pytest
+
+    import facade
+    import lib
+
+
+    def test_limit():
+        assert lib.LIMIT
+
+
+    def test_alias():
+        assert facade.ALIAS
+
+
+    def test_by_string():
+        assert getattr(lib, "LIMIT")
+
+
+    def test_derived():
+        assert lib.DERIVED
+
+
+    def test_called():
+        assert lib.CALLED
+
+
+    def test_table():
+        assert lib.TABLE
+
+
+    def test_handlers():
+        assert lib.HANDLERS
+
+
+    def test_limited():
+        assert lib.limited()
+
+
+    def test_cart():
+        assert lib.Cart().total()
+
+
+    def test_sub():
+        assert facade.Sub().total()
+
+
+    def test_plugins():
+        assert lib.Plugin.known
+
+
+    def test_star():
+        assert facade.visible
+
+
+    def test_number(number):
+        assert number
+
+
+    def test_plain(plain):
+        assert plain == 0
+
+
+    @pytest.mark.skipif(lib.OTHER == 7, reason="other")
+    def test_skipped():
+        pass
+
+
+    def test_nothing():
+        assert facade
+"""
+LIMIT = {"test_limit", "test_alias", "test_by_string", "test_derived", "test_limited"}
+CASES = {
+    "constant": (LIMIT, "lib.py", "LIMIT = 5", "LIMIT = 6"),
+    "container": ({"test_table"}, "lib.py", '{"a": 1}', '{"a": 2}'),
+    "default value and decorator": (
+        {"test_limited", "test_skipped"},
+        "lib.py",
+        "OTHER = 7",
+        "OTHER = 8",
+    ),
+    "function called at import": ({"test_called"}, "lib.py", "return 3", "return 4"),
+    "registrar": ({"test_handlers"}, "lib.py", "append(function)", "insert(0, function)"),
+    "new registration": (
+        {"test_handlers"},
+        "lib.py",
+        "def limited",
+        "@register\ndef second():\n    return 2\n\n\ndef limited",
+    ),
+    "class attribute": ({"test_cart", "test_sub"}, "lib.py", "size = 2", "size = 3"),
+    "class attribute that nobody mentions": (set(), "lib.py", "unused = 1", "unused = 2"),
+    "new override": ({"test_sub"}, "lib.py", "(Cart):\n    pass", "(Cart):\n    size = 9"),
+    "dunder": (
+        {"test_cart", "test_sub"},
+        "lib.py",
+        "    unused = 1",
+        "    unused = 1\n    def __getattr__(self, name):\n        return 1",
+    ),
+    "base class": ({"test_sub"}, "lib.py", "class Sub(Cart)", "class Sub(Cart, object)"),
+    "subclass that registers": (
+        {"test_plugins"},
+        "lib.py",
+        "class Red(Plugin)",
+        "class Blue(Plugin):\n    pass\n\n\nclass Red(Plugin)",
+    ),
+    "star import": ({"test_star"}, "stars.py", "visible = 1", "visible = 3"),
+    "not exported": (set(), "stars.py", "hidden = 2", "hidden = 3"),
+    "fixture parameters": ({"test_number[2]"}, "conftest.py", "[1]", "[2]"),
+    "fixture header": (
+        {"test_plain"},
+        "conftest.py",
+        "@pytest.fixture\n",
+        "@pytest.fixture(scope='module')\n",
+    ),
+    "statement with effects": (None, "lib.py", "OTHER = 7", "OTHER = 7\nre.purge()"),
+    "autouse": (
+        None,
+        "conftest.py",
+        "@pytest.fixture\n",
+        "@pytest.fixture(autouse=True)\ndef every():\n    pass\n\n\n@pytest.fixture\n",
+    ),
+    "module __getattr__": (
+        None,
+        "lib.py",
+        "OTHER = 7",
+        "OTHER = 7\ndef __getattr__(name):\n    raise AttributeError(name)",
+    ),
+}
+
+
+@pytest.fixture
+def lib(project):
+    project.write("lib.py", LIB)
+    project.write("stars.py", STARS)
+    project.write("facade.py", FACADE)
+    project.write("conftest.py", CONFTEST)
+    project.write("test_lib.py", TESTS)
+    project.record()
+    return project
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_who_mentions_it(lib, kind):
+    names, path, old, new = CASES[kind]
+    lib.replace(path, old, new)
+    result = lib.run()
+    if names is None:
+        names = {line.split("(")[0].strip() for line in TESTS.split("def ")[1:]}
+        names = names - {"test_skipped", "test_number"} | {"test_number[1]"}
+    assert result.names == names - {"test_skipped"} | (result.names & {"test_skipped"}), result
+    assert "test_skipped" not in names or "test_skipped" in result.names, result
+    assert_idle(lib.run())
+
+
+def test_the_reason_names_the_definition(lib):
+    lib.replace("lib.py", "size = 2", "size = 3")
+    assert "lib.py: class attribute Cart.size" in lib.run("-v").err
+    lib.replace("lib.py", "LIMIT = 5", "LIMIT = 6")
+    assert "lib.py: LIMIT" in lib.run("-v").err
+
+
+def test_an_import_that_fails_is_seen(lib):
+    lib.replace("lib.py", "OTHER = 7", "OTHER = 7\nUNUSED = missing_name")
+    result = lib.run()
+    assert result.status != 0 and "missing_name" in result.out, result
