@@ -12,6 +12,7 @@
 #define MOST_FRAMES 200
 #define MOST_NAME   512
 #define RECENT      512
+#define CHARGED     64
 
 bool ptd_environ_pending;
 
@@ -164,34 +165,37 @@ static bool is_incidental(const char *name)
 
 /* ---- who is charged ---- */
 
-/* `what`: "env:..." or "dist:..."; `name` decides whether a plugin's interest counts. */
-static void note(const char *what, size_t len, const char *name)
+/* `what`: "env:..." or "dist:..."; `name` decides whether a plugin's interest counts. Whether the
+ * current scope is charged with it now. */
+static bool note(const char *what, size_t len, const char *name)
 {
     if (ptd_loading != PTD_NOT_LOADING) {
         /* A module that is loaded once: whoever imports it. */
         const char *top = ptd_ids_name_of(ptd_loading);
         ptd_imports_edge(top, strlen(top), what, len);
-        return;
+        return false;
     }
     enum reader reader = find_reader();
-    if (reader == READER_PROJECT ||
-        (reader == READER_PLUGIN && !ptd_scope_is_session() && !is_incidental(name)))
+    bool counts = reader == READER_PROJECT ||
+                  (reader == READER_PLUGIN && !ptd_scope_is_session() && !is_incidental(name));
+    if (counts)
         ptd_scope_name(ptd_ids_name(what, len));
+    return counts;
 }
 
-static void note_variable(const char *name, size_t name_len, const char *value, size_t value_len)
+static bool note_variable(const char *name, size_t name_len, const char *value, size_t value_len)
 {
     char what[MOST_NAME + 32];
     int head;
     if (name_len > MOST_NAME)
-        return; /* nobody sets such a name */
+        return false; /* nobody sets such a name */
     if (value)
         head = snprintf(what, sizeof what, "env:%016llx:",
                         (unsigned long long)ptd_environ_hash(name, name_len, value, value_len));
     else
         head = snprintf(what, sizeof what, "env:-:");
     memcpy(what + head, name, name_len + 1);
-    note(what, (size_t)head + name_len, name);
+    return note(what, (size_t)head + name_len, name);
 }
 
 /* ---- copies of the whole ---- */
@@ -272,6 +276,42 @@ static bool is_internal_read(void)
     return voice == VOICE_INTERNAL_ITEM || voice == VOICE_INTERNAL_ITER;
 }
 
+/* What the current scope was charged with already: gettext asks for the same four variables at each
+ * of its calls. */
+static struct charged {
+    PyObject *key, *value; /* owned; no value: it was not set */
+    const void *thread;
+    uint32_t epoch;
+} charged[CHARGED];
+
+static struct charged *charged_slot(PyObject *key)
+{
+    return &charged[((uintptr_t)key >> 4 ^ (uintptr_t)key >> 10) % CHARGED];
+}
+
+static bool is_charged(PyObject *key, PyObject *value)
+{
+    const struct charged *slot = charged_slot(key);
+    if (slot->key != key || slot->epoch != ptd_epoch || slot->thread != ptd_scope_thread() ||
+        bulk.keys || ptd_loading != PTD_NOT_LOADING)
+        return false;
+    if (!value || !slot->value)
+        return !value && !slot->value;
+    return PyUnicode_Check(value) && PyUnicode_Compare(value, slot->value) == 0;
+}
+
+static void remember_charged(PyObject *key, PyObject *value)
+{
+    struct charged *slot = charged_slot(key), old = *slot;
+    if (!PyUnicode_Check(key) || (value && !PyUnicode_Check(value)))
+        return;
+    Py_INCREF(key);
+    Py_IncRef(value);
+    *slot = (struct charged){key, value, ptd_scope_thread(), ptd_epoch};
+    Py_XDECREF(old.key);
+    Py_XDECREF(old.value);
+}
+
 static void after_get(PyObject *key, PyObject *value)
 {
     PyObject *name = as_bytes(key), *content = as_bytes(value);
@@ -282,8 +322,9 @@ static void after_get(PyObject *key, PyObject *value)
     if (usable && content)
         usable = PyBytes_AsStringAndSize(content, &text, &len) == 0;
     PyErr_Clear();
-    if (usable && !is_next_of_bulk(name_text, (size_t)name_len) && !is_internal_read())
-        note_variable(name_text, (size_t)name_len, text, (size_t)len);
+    if (usable && !is_next_of_bulk(name_text, (size_t)name_len) && !is_internal_read() &&
+        note_variable(name_text, (size_t)name_len, text, (size_t)len))
+        remember_charged(key, value);
     Py_XDECREF(name);
     Py_XDECREF(content);
 }
@@ -301,6 +342,10 @@ static PyObject *get(PyObject *self, PyObject *key)
         return value;
     PyObject *type, *error, *traceback;
     PyErr_Fetch(&type, &error, &traceback);
+    if (is_charged(key, value)) {
+        PyErr_Restore(type, error, traceback);
+        return value;
+    }
     if (value || (type && PyErr_GivenExceptionMatches(type, PyExc_KeyError)))
         after_get(key, value);
     PyErr_Clear();
