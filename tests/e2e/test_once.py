@@ -425,7 +425,9 @@ def test_lazy_import(project):
     )
     project.replace("slow.py", "return 1", "return 2 - 1")
     check(project, "test_first", "test_second")
-    project.replace("slow.py", "def value", "OTHER = 3\n\n\ndef value")
+    project.replace("slow.py", "return 2 - 1", "return ONE\n\n\nONE = 1")
+    check(project, "test_first", "test_second")
+    project.replace("slow.py", "ONE = 1", "ONE = 2 - 1")
     check(project, "test_first", "test_second")
 
 
