@@ -317,7 +317,7 @@ int ptd_validity_find(struct ptd_state *state, struct ptd_validity *out, struct 
         return -1;
     int result = find(state, out, err);
     ptd_store_rollback(state->store);
-    return result;
+    return result == 0 ? ptd_state_save_parsed(state, err) : result;
 }
 
 void ptd_validity_release(struct ptd_validity *v)

@@ -104,9 +104,14 @@ static int parse_version(struct ptd_state *state, ptd_id version, const struct p
     struct ptd_blocks *blocks = cache_blocks(state, version);
     ptd_blocks_parse(content->data ? content->data : "", content->len, blocks);
     ptd_blocks_write(blocks, &data);
-    return state->writable && ptd_store_is_writing(state->store)
-               ? ptd_store_set_blocks(state->store, version, data.data, data.len, err)
-               : 0;
+    if (state->writable && ptd_store_is_writing(state->store))
+        return ptd_store_set_blocks(state->store, version, data.data, data.len, err);
+    if (state->writable && version > 0) {
+        state->unsaved = ptd_xgrow(state->unsaved, &state->unsaved_cap, state->unsaved_count + 1,
+                                   sizeof(*state->unsaved));
+        state->unsaved[state->unsaved_count++] = version;
+    }
+    return 0;
 }
 
 /* Reads a file, and finds its version by what it holds now. */
@@ -452,6 +457,7 @@ void ptd_state_release(struct ptd_state *state)
     free(state->root);
     free(state->skip);
     free(state->provider_hashes);
+    free(state->unsaved);
     ptd_map_release(&state->block_index);
     ptd_map_release(&state->providers);
     ptd_map_release(&state->search_path);
@@ -589,6 +595,32 @@ const struct ptd_blocks *ptd_state_blocks(struct ptd_state *state, ptd_id versio
     struct ptd_blocks *slot = cache_blocks(state, version);
     *slot = blocks;
     return slot;
+}
+
+static int save_blocks(struct ptd_state *state, ptd_id version, struct ptd_err *err)
+{
+    PTD_CLEANUP_BUF struct ptd_buf data = PTD_BUF_INIT;
+    const struct ptd_blocks *blocks = ptd_state_blocks(state, version);
+    if (!blocks)
+        return 0;
+    ptd_blocks_write(blocks, &data);
+    return ptd_store_set_blocks(state->store, version, data.data, data.len, err);
+}
+
+int ptd_state_save_parsed(struct ptd_state *state, struct ptd_err *err)
+{
+    if (!state->unsaved_count)
+        return 0;
+    int failed = ptd_store_begin(state->store, err);
+    if (failed)
+        return -1;
+    for (size_t i = 0; i < state->unsaved_count && !failed; i++)
+        failed = save_blocks(state, state->unsaved[i], err);
+    failed = failed || ptd_store_commit(state->store, err) < 0;
+    if (failed)
+        ptd_store_rollback(state->store);
+    state->unsaved_count = 0;
+    return failed ? -1 : 0;
 }
 
 struct ptd_hash128 ptd_state_digest(const struct ptd_state *state)

@@ -96,6 +96,8 @@ struct ptd_state {
     struct ptd_blocks **blocks; /* cache of parsed versions; owned */
     size_t block_count, block_cap;
     struct ptd_map block_index;
+    ptd_id *unsaved; /* owned: versions parsed while nothing could be written */
+    size_t unsaved_count, unsaved_cap;
     struct ptd_codes **codes; /* lists that were asked for (state/codes.h); owned */
     size_t code_count, code_cap;
     struct ptd_map code_index;
@@ -136,6 +138,10 @@ int ptd_state_search_path_done(struct ptd_state *state, struct ptd_err *err);
 
 /* Parsed blocks of a stored version; NULL when the store has none. Borrowed until release. */
 const struct ptd_blocks *ptd_state_blocks(struct ptd_state *state, ptd_id version);
+
+/* Stores the blocks of what was parsed while nothing could be written, so that it need not be
+ * parsed again; in a transaction of its own. */
+int ptd_state_save_parsed(struct ptd_state *state, struct ptd_err *err);
 
 /* Hash over every known file and the set of paths: equal states have equal digests. */
 struct ptd_hash128 ptd_state_digest(const struct ptd_state *state);
