@@ -1,8 +1,10 @@
 """Runs of a test suite and what came of them: outcome by node id, exit status, CPU time."""
 
+import contextlib
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -60,9 +62,22 @@ def stop_group(process):
     process.wait()
 
 
+@contextlib.contextmanager
+def scratch_directory():
+    """An empty directory, always of the same name within one process."""
+    path = os.path.join(tempfile.gettempdir(), "ptd-runs-%d" % os.getpid())
+    shutil.rmtree(path, ignore_errors=True)
+    os.mkdir(path, 0o700)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
 def execute(command, cwd, env, timeout=None):
     """Runs a command of a measurement and returns a Run; its outcomes come from the plugin."""
-    with tempfile.TemporaryDirectory() as scratch:
+    # The variable is read by a plugin, so every test depends on it: it must not differ.
+    with scratch_directory() as scratch:
         env = dict(env, PTD_OUTCOMES_FILE=os.path.join(scratch, "outcomes"))
         log = os.path.join(scratch, "output")
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
