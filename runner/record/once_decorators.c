@@ -55,7 +55,8 @@ static bool is_plain_name(struct ptd_once_names *n, const char *name, size_t len
         if (strncmp(code->name, name, len) != 0 || code->name[len])
             continue;
         found = true;
-        if (!is_plain_function(ptd_once_blocks(n, code->file), ptd_once_code_block(n, i)))
+        const struct ptd_blocks *blocks = ptd_once_blocks(n, code->file);
+        if (!is_plain_function(blocks, ptd_once_code_block(n, i)))
             return false;
     }
     return found;

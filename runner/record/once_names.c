@@ -80,10 +80,11 @@ uint32_t ptd_once_code_block(struct ptd_once_names *n, uint32_t code)
 {
     const struct ptd_journal_code *k = &n->deps->journal->codes[code];
     const struct ptd_blocks *blocks = n->files[k->file].blocks;
+    if (!blocks)
+        return PTD_DEP_WHOLE; /* not parsed, so far */
     if (!n->code_blocks[code])
-        n->code_blocks[code] =
-            blocks ? (uint32_t)ptd_blocks_locate(blocks, k->line, k->name) + 1 : PTD_DEP_WHOLE;
-    return n->code_blocks[code] == PTD_DEP_WHOLE ? PTD_DEP_WHOLE : n->code_blocks[code] - 1;
+        n->code_blocks[code] = (uint32_t)ptd_blocks_locate(blocks, k->line, k->name) + 1;
+    return n->code_blocks[code] - 1;
 }
 
 static void resolve_names(struct ptd_once_names *n, struct ptd_once_file *f)
@@ -347,7 +348,7 @@ static void add_parents_at_import(struct ptd_once_names *n)
             continue;
         for (size_t k = 0; k < scope->pairs.count; k += 2) {
             uint32_t code = scope->pairs.items[k], file = j->codes[code].file;
-            uint32_t block = n->files[file].blocks ? ptd_once_code_block(n, code) : PTD_DEP_WHOLE;
+            uint32_t block = ptd_once_code_block(n, code);
             for (size_t s = 0; s < n->count; s++)
                 if (n->items[s].decorated && n->items[s].parent && n->items[s].file == file &&
                     n->items[s].parent == block)

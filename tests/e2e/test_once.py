@@ -643,9 +643,11 @@ def test_other_callers_of_a_plain_function_are_not_charged(project):
     check(project, "test_first")
 
 
-def test_decorators_that_keep_nothing(project):
-    lib = """
-        import contextlib, functools
+@pytest.mark.parametrize("place", ["lib", "decorators"])
+def test_decorators_that_keep_nothing(project, place):
+    """Of the project, in the same module or another, and of the standard library."""
+    traced = """
+        import functools
 
         def traced(function):
             @functools.wraps(function)
@@ -653,6 +655,11 @@ def test_decorators_that_keep_nothing(project):
                 return function(*args)
 
             return wrapper
+        """
+    lib = """
+        import contextlib
+
+        %s
 
         @traced
         def run(function):
@@ -668,11 +675,13 @@ def test_decorators_that_keep_nothing(project):
         def two():
             return 2
         """
+    before = traced if place == "lib" else "from decorators import traced"
     make(
         project,
-        lib,
+        textwrap.dedent(lib) % textwrap.dedent(before),
         "assert lib.run(lib.one) == 1",
         "with lib.around(lib.two) as two:\n    assert lib.run(lib.two) == two == 2",
+        files=[("decorators.py", traced)],
     )
     project.replace("lib.py", "return 1", "return 2 - 1")
     check(project, "test_first")
