@@ -193,7 +193,7 @@ void ptd_imports_edge(const char *from, size_t from_len, const char *to, size_t 
 static void note_edge(const char *from, const char *name, size_t len)
 {
     size_t from_len = from ? top_length(from, strlen(from)) : 0, top = top_length(name, len);
-    if (from_len == top && !memcmp(from, name, top))
+    if (from && from_len == top && !memcmp(from, name, top))
         return;
     if (!is_library_name(name, top))
         ptd_imports_edge(from, from_len, name, top);

@@ -343,6 +343,7 @@ EXPORT int execveat(int fd, const char *path, char *const argv[], char *const en
     char *const *envp = (last) ? va_arg(list, char *const *) : environ;                            \
     va_end(list)
 
+/* NOLINTBEGIN(clang-analyzer-valist.Uninitialized): va_start is there, inside the macro. */
 EXPORT int execl(const char *path, const char *arg, ...)
 {
     COLLECT(arg, false);
@@ -360,6 +361,7 @@ EXPORT int execlp(const char *file, const char *arg, ...)
     COLLECT(arg, false);
     return execvpe(file, argv, envp);
 }
+/* NOLINTEND(clang-analyzer-valist.Uninitialized) */
 
 EXPORT int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
                        const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])

@@ -147,7 +147,7 @@ void ptd_difference_find(const struct ptd_ns_version *old, const struct ptd_ns_v
     for (size_t i = 0; i < old->defs.count; i++) {
         const struct ptd_map_entry *key = &keys.entries[of_old[i]];
         size_t found = ptd_map_find(&now_keys, key->key, key->len);
-        in_now[i] = found == PTD_MAP_NONE ? PTD_NS_NONE : (uint32_t)now_keys.entries[found].value;
+        in_now[i] = found < now_keys.count ? (uint32_t)now_keys.entries[found].value : PTD_NS_NONE;
         if (in_now[i] == PTD_NS_NONE) {
             add_different(out, false, (uint32_t)i);
             continue;
