@@ -167,6 +167,7 @@ void ptd_dep_context_release(struct ptd_dep_context *c)
     ptd_dep_names_release(c);
     ptd_map_release(&c->closures);
     ptd_map_release(&c->prints);
+    ptd_map_release(&c->variables);
     ptd_map_release(&c->doubtful);
 }
 

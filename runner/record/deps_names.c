@@ -93,31 +93,45 @@ static int add_fact(struct ptd_dep_context *c, enum ptd_file_kind kind, const ch
 }
 
 /* "HASH:NAME", where the value counts that the session was started with: another one was set by
- * code. */
-static int add_variable(struct ptd_dep_context *c, const char *text, struct ptd_deps *out,
-                        struct ptd_err *err)
+ * code. *at: where the state has it, left alone when it is no dependency. */
+static int find_variable(struct ptd_dep_context *c, const char *text, size_t *at,
+                         struct ptd_err *err)
 {
     struct ptd_state *state = c->state;
-    if (strcmp(text, PTD_VARIABLES_ALL) == 0)
-        return add_fact(c, PTD_FILE_ENVIRONMENT, PTD_VARIABLES_ALL, out, err);
     const char *colon = strchr(text, ':');
     if (!colon || !colon[1] || ptd_variables_ignored(&state->variables, colon + 1))
         return 0;
     uint64_t value = strtoull(text, NULL, 16);
     struct ptd_hash128 seen = ptd_variables_content(*text == '-' ? NULL : &value);
     struct ptd_hash128 given = ptd_variables_hash(&state->variables, colon + 1);
-    size_t at;
     ptd_id version;
     bool parsed;
     /* What pytest sets is known to be set by code. */
     if (state->variables_unknown ? strncmp(colon + 1, "PYTEST_", 7) == 0
                                  : !ptd_hash128_equal(&seen, &given))
         return 0;
-    if (ptd_state_add(state, PTD_FILE_ENVIRONMENT, colon + 1, &at, err) < 0 ||
+    if (ptd_state_add(state, PTD_FILE_ENVIRONMENT, colon + 1, at, err) < 0 ||
         ptd_store_version(state->store, &seen, true, &version, &parsed, err) < 0)
         return -1;
-    ptd_dep_set_version(c, at, version);
-    ptd_deps_add(out, at, 0);
+    ptd_dep_set_version(c, *at, version);
+    return 0;
+}
+
+/* Many tests read the same few. */
+static int add_variable(struct ptd_dep_context *c, const char *text, struct ptd_deps *out,
+                        struct ptd_err *err)
+{
+    if (strcmp(text, PTD_VARIABLES_ALL) == 0)
+        return add_fact(c, PTD_FILE_ENVIRONMENT, PTD_VARIABLES_ALL, out, err);
+    size_t len = strlen(text), known = ptd_map_find(&c->variables, text, len), at = SIZE_MAX;
+    if (known != PTD_MAP_NONE)
+        at = (size_t)c->variables.entries[known].value;
+    else if (find_variable(c, text, &at, err) < 0)
+        return -1;
+    else
+        ptd_map_put(&c->variables, text, len, at, NULL);
+    if (at != SIZE_MAX)
+        ptd_deps_add(out, at, 0);
     return 0;
 }
 
