@@ -57,6 +57,7 @@ struct ptd_dep_context {
     unsigned char *import_noted; /* per scope: what it entered while importing is in the store */
     struct ptd_map closures;     /* sorted start files → dependency set * 4 + flags */
     struct ptd_map prints;       /* items of one file → fingerprint */
+    struct ptd_map variables;    /* "HASH:NAME" → position in the state, SIZE_MAX: none */
     ptd_id *
         versions; /* per position in the state: version seen by this process; 0 = the current one */
     size_t version_count, version_cap;
