@@ -237,6 +237,7 @@ int ptd_ingest(const struct ptd_ingest_request *request, struct ptd_ingest_resul
     if (!failed && journals.count) {
         failed = ptd_store_begin(in.store, err);
         if (!failed) {
+            ptd_codes_forget(request->state);
             failed =
                 ingest_journals(&in, &journals, err) < 0 || ptd_store_commit(in.store, err) < 0;
             if (failed)

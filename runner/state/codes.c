@@ -1,5 +1,6 @@
 #include "state/codes.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,8 +36,11 @@ static int load(struct ptd_codes *codes, const struct ptd_buf *data, struct ptd_
     codes->saved = codes->list.count;
     if (!r.bad)
         return 0;
-    return ptd_err_set(err, PTD_E_STORE, "the database is damaged: code objects of version %lld",
-                       (long long)codes->version);
+    ptd_err_set(err, PTD_E_STORE, "the database is damaged: code objects of version %lld",
+                (long long)codes->version);
+    if (err)
+        err->sys_errno = EBADMSG; /* as any damage: to be rebuilt */
+    return -1;
 }
 
 static int codes_of(struct ptd_state *state, ptd_id version, struct ptd_codes **out,
@@ -123,12 +127,14 @@ uint32_t ptd_codes_block(struct ptd_state *state, ptd_id version, uint32_t numbe
     return (uint32_t)entry->value - 1; /* none is the largest number */
 }
 
-void ptd_codes_release(struct ptd_state *state)
+void ptd_codes_forget(struct ptd_state *state)
 {
     for (size_t i = 0; i < state->code_count; i++) {
         ptd_map_release(&state->codes[i]->list);
         free(state->codes[i]);
     }
     free(state->codes);
+    state->codes = NULL;
+    state->code_count = state->code_cap = 0;
     ptd_map_release(&state->code_index);
 }

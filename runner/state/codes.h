@@ -21,7 +21,8 @@ int ptd_codes_save(struct ptd_state *state, struct ptd_err *err);
  * UINT32_MAX when that cannot be told. */
 uint32_t ptd_codes_block(struct ptd_state *state, ptd_id version, uint32_t number);
 
-/* For ptd_state_release. */
-void ptd_codes_release(struct ptd_state *state);
+/* Drops the lists, so that they are read again: to be called when a writing transaction begins,
+ * before the first ptd_codes_number in it, because other engines may have added to them since. */
+void ptd_codes_forget(struct ptd_state *state);
 
 #endif

@@ -451,7 +451,7 @@ void ptd_state_release(struct ptd_state *state)
         free(state->blocks[i]);
     }
     free(state->blocks);
-    ptd_codes_release(state);
+    ptd_codes_forget(state);
     free(state->files);
     free(state->by_id);
     free(state->root);
