@@ -1,8 +1,8 @@
 /*
  * Lists of numbers in the database, damaged in any way: what reads them neither leaves their bounds
  * nor takes damage for a dependency that holds. The input is split into the blobs of a fingerprint,
- * a dependency set, a record and a parsed content. With -DPTD_FUZZ_MAIN it is a program of its own
- * that replays the files named.
+ * a dependency set, a record, a list of code objects and a parsed content. With -DPTD_FUZZ_MAIN it
+ * is a program of its own that replays the files named.
  */
 #include <sqlite3.h>
 #include <stdint.h>
@@ -118,6 +118,8 @@ static bool is_whole(const unsigned char *data, size_t len)
     return !r.bad;
 }
 
+#define PARTS 5
+
 struct part {
     const unsigned char *data;
     size_t len;
@@ -142,7 +144,7 @@ static int visit(const struct ptd_record *record, void *arg)
     return 0;
 }
 
-static void judge(const struct part parts[4])
+static void judge(const struct part parts[PARTS])
 {
     struct ptd_state state;
     struct ptd_validity validity;
@@ -157,16 +159,16 @@ static void judge(const struct part parts[4])
     ptd_store_rollback(world.store);
 }
 
-/* The parts' lengths are the first three bytes; the last part has what is left. */
-static void split(const unsigned char *data, size_t size, struct part parts[4])
+/* The parts' lengths are the first bytes; the last part has what is left. */
+static void split(const unsigned char *data, size_t size, struct part parts[PARTS])
 {
-    size_t lengths[4];
-    for (int i = 0; i < 3; i++) {
+    size_t lengths[PARTS];
+    for (int i = 0; i < PARTS - 1; i++) {
         lengths[i] = size ? *data++ : 0;
         size -= size ? 1 : 0;
     }
-    for (int i = 0; i < 4; i++) {
-        size_t len = i == 3 || lengths[i] > size ? size : lengths[i];
+    for (int i = 0; i < PARTS; i++) {
+        size_t len = i == PARTS - 1 || lengths[i] > size ? size : lengths[i];
         parts[i] = (struct part){data, len};
         data += len;
         size -= len;
@@ -175,9 +177,9 @@ static void split(const unsigned char *data, size_t size, struct part parts[4])
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
-    static unsigned char original[512];
+    static unsigned char original[4096];
     static size_t original_len;
-    struct part parts[4];
+    struct part parts[PARTS];
     if (!world.made) {
         PTD_CLEANUP_BUF struct ptd_buf blocks = PTD_BUF_INIT, source = PTD_BUF_INIT;
         struct ptd_blocks parsed;
@@ -195,13 +197,14 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
         original_len = blocks.len;
     }
     split(data, size, parts);
-    if (parts[3].len == 0)
-        parts[3] = (struct part){original, original_len};
+    if (parts[4].len == 0)
+        parts[4] = (struct part){original, original_len};
     sqlite3_exec(world.db, "BEGIN", NULL, NULL, NULL);
-    set_blob("UPDATE fingerprint SET blocks = ?1", parts[0].data, parts[0].len);
+    set_blob("UPDATE fingerprint SET codes = ?1", parts[0].data, parts[0].len);
     set_blob("UPDATE depset SET fingerprints = ?1", parts[1].data, parts[1].len);
     set_blob("UPDATE record SET depsets = ?1", parts[2].data, parts[2].len);
-    set_blob("UPDATE version SET blocks = ?1 WHERE id = ?2", parts[3].data, parts[3].len);
+    set_blob("UPDATE version SET codes = ?1 WHERE id = ?2", parts[3].data, parts[3].len);
+    set_blob("UPDATE version SET blocks = ?1 WHERE id = ?2", parts[4].data, parts[4].len);
     sqlite3_exec(world.db, "COMMIT", NULL, NULL, NULL);
     judge(parts);
     return 0;
