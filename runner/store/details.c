@@ -4,25 +4,6 @@
 
 #include "store/internal.h"
 
-static int done(struct ptd_store *store, sqlite3_stmt *stmt, struct ptd_err *err)
-{
-    int rc = sqlite3_step(stmt);
-    sqlite3_reset(stmt);
-    return rc == SQLITE_DONE ? 0 : ptd_store_fail(store, err, "cannot write");
-}
-
-/* Steps to the next row: 1 there is one, 0 the end, -1 failed or `stopped`. Reset but for 1. */
-static int next(struct ptd_store *store, sqlite3_stmt *stmt, int stopped, struct ptd_err *err)
-{
-    int rc = stopped ? SQLITE_DONE : sqlite3_step(stmt);
-    if (rc == SQLITE_ROW)
-        return 1;
-    sqlite3_reset(stmt);
-    if (stopped)
-        return -1;
-    return rc == SQLITE_DONE ? 0 : ptd_store_fail(store, err, "cannot read");
-}
-
 static const char *text(sqlite3_stmt *stmt, int column)
 {
     return (const char *)sqlite3_column_text(stmt, column);
@@ -35,15 +16,11 @@ int ptd_store_label(struct ptd_store *store, const char *name, ptd_id *out, stru
     if (!get || !add)
         return -1;
     sqlite3_bind_text(get, 1, name, -1, SQLITE_STATIC);
-    int found = next(store, get, 0, err);
-    if (found > 0) {
-        *out = sqlite3_column_int64(get, 0);
-        sqlite3_reset(get);
-    }
+    int found = ptd_store_look_up(store, get, out, err);
     if (found)
         return found < 0 ? -1 : 0;
     sqlite3_bind_text(add, 1, name, -1, SQLITE_STATIC);
-    if (done(store, add, err) < 0)
+    if (ptd_store_run(store, add, err, "cannot write") < 0)
         return -1;
     *out = sqlite3_last_insert_rowid(store->db);
     return 0;
@@ -55,7 +32,7 @@ static int each_name(struct ptd_store *store, enum ptd_sql which,
 {
     sqlite3_stmt *stmt = ptd_store_prepare(store, which, err);
     int more = stmt ? 0 : -1, stopped = 0;
-    while (stmt && (more = next(store, stmt, stopped, err)) > 0)
+    while (stmt && (more = ptd_store_next(store, stmt, stopped, err)) > 0)
         stopped = visit(sqlite3_column_int64(stmt, 0), text(stmt, 1), arg);
     return more;
 }
@@ -83,7 +60,7 @@ int ptd_store_imports_set(struct ptd_store *store, const struct ptd_store_import
                         SQLITE_STATIC);
     sqlite3_bind_blob64(set, 3, row->entered_len ? row->entered : "", row->entered_len,
                         SQLITE_STATIC);
-    return done(store, set, err);
+    return ptd_store_run(store, set, err, "cannot write");
 }
 
 int ptd_store_each_imports(struct ptd_store *store,
@@ -92,7 +69,7 @@ int ptd_store_each_imports(struct ptd_store *store,
 {
     sqlite3_stmt *stmt = ptd_store_prepare(store, SQL_IMPORTS_EACH, err);
     int more = stmt ? 0 : -1, stopped = 0;
-    while (stmt && (more = next(store, stmt, stopped, err)) > 0) {
+    while (stmt && (more = ptd_store_next(store, stmt, stopped, err)) > 0) {
         struct ptd_store_imports row = {
             .file = sqlite3_column_int64(stmt, 0),
             .imported = sqlite3_column_blob(stmt, 1),
@@ -115,7 +92,7 @@ int ptd_store_flaky_add(struct ptd_store *store, ptd_id environment, ptd_id node
     sqlite3_bind_int64(add, 2, environment);
     sqlite3_bind_int(add, 3, before);
     sqlite3_bind_int(add, 4, after);
-    return done(store, add, err);
+    return ptd_store_run(store, add, err, "cannot write");
 }
 
 int ptd_store_each_flaky(struct ptd_store *store,
@@ -124,7 +101,7 @@ int ptd_store_each_flaky(struct ptd_store *store,
 {
     sqlite3_stmt *stmt = ptd_store_prepare(store, SQL_FLAKY_EACH, err);
     int more = stmt ? 0 : -1, stopped = 0;
-    while (stmt && (more = next(store, stmt, stopped, err)) > 0) {
+    while (stmt && (more = ptd_store_next(store, stmt, stopped, err)) > 0) {
         struct ptd_store_flaky row = {
             .node = sqlite3_column_int64(stmt, 0),
             .name = text(stmt, 1),
@@ -144,7 +121,7 @@ int ptd_store_each_run(struct ptd_store *store, int (*visit)(const struct ptd_st
 {
     sqlite3_stmt *stmt = ptd_store_prepare(store, SQL_RUN_EACH, err);
     int more = stmt ? 0 : -1, stopped = 0;
-    while (stmt && (more = next(store, stmt, stopped, err)) > 0) {
+    while (stmt && (more = ptd_store_next(store, stmt, stopped, err)) > 0) {
         struct ptd_store_run row = {
             .id = sqlite3_column_int64(stmt, 0),
             .started = text(stmt, 1),
@@ -157,57 +134,26 @@ int ptd_store_each_run(struct ptd_store *store, int (*visit)(const struct ptd_st
     return more;
 }
 
-/* The statement at the row with this id, to be reset; NULL with *found false when there is none. */
-static sqlite3_stmt *row_of(struct ptd_store *store, enum ptd_sql which, ptd_id id, bool *found,
-                            struct ptd_err *err)
-{
-    sqlite3_stmt *stmt = ptd_store_prepare(store, which, err);
-    *found = false;
-    if (!stmt)
-        return NULL;
-    sqlite3_bind_int64(stmt, 1, id);
-    *found = next(store, stmt, 0, err) > 0;
-    return stmt;
-}
-
 int ptd_store_fingerprint_get(struct ptd_store *store, ptd_id id, struct ptd_fingerprint *out,
                               struct ptd_buf *blob, bool *found, struct ptd_err *err)
 {
-    struct ptd_err failed = {0};
-    sqlite3_stmt *stmt = row_of(store, SQL_FINGERPRINT_ONE, id, found, &failed);
-    if (failed.code != PTD_E_OK) {
-        if (err)
-            *err = failed;
+    sqlite3_stmt *stmt = ptd_store_prepare(store, SQL_FINGERPRINT_ONE, err);
+    *found = false;
+    if (!stmt)
         return -1;
-    }
-    if (!*found)
-        return 0;
-    bool known = sqlite3_column_type(stmt, 1) != SQLITE_NULL;
+    sqlite3_bind_int64(stmt, 1, id);
+    int rows = ptd_store_next(store, stmt, 0, err);
+    *found = rows > 0;
+    if (rows <= 0)
+        return rows;
+    ptd_buf_add(blob, sqlite3_column_blob(stmt, 2), (size_t)sqlite3_column_bytes(stmt, 2));
     *out = (struct ptd_fingerprint){
         .id = id,
         .file = sqlite3_column_int64(stmt, 0),
-        .version = known ? sqlite3_column_int64(stmt, 1) : PTD_VERSION_UNKNOWN,
+        .version = ptd_store_version_at(stmt, 1),
+        .codes = blob->data,
+        .codes_len = blob->len,
     };
-    ptd_buf_add(blob, sqlite3_column_blob(stmt, 2), (size_t)sqlite3_column_bytes(stmt, 2));
-    out->codes = blob->data;
-    out->codes_len = blob->len;
-    sqlite3_reset(stmt);
-    return 0;
-}
-
-static int get_blob(struct ptd_store *store, enum ptd_sql which, ptd_id id, struct ptd_buf *blob,
-                    bool *found, struct ptd_err *err)
-{
-    struct ptd_err failed = {0};
-    sqlite3_stmt *stmt = row_of(store, which, id, found, &failed);
-    if (failed.code != PTD_E_OK) {
-        if (err)
-            *err = failed;
-        return -1;
-    }
-    if (!*found)
-        return 0;
-    ptd_buf_add(blob, sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0));
     sqlite3_reset(stmt);
     return 0;
 }
@@ -215,13 +161,13 @@ static int get_blob(struct ptd_store *store, enum ptd_sql which, ptd_id id, stru
 int ptd_store_depset_get(struct ptd_store *store, ptd_id id, struct ptd_buf *blob, bool *found,
                          struct ptd_err *err)
 {
-    return get_blob(store, SQL_DEPSET_ONE, id, blob, found, err);
+    return ptd_store_blob(store, SQL_DEPSET_ONE, id, blob, found, err);
 }
 
 int ptd_store_record_get(struct ptd_store *store, ptd_id id, struct ptd_buf *blob, bool *found,
                          struct ptd_err *err)
 {
-    return get_blob(store, SQL_RECORD_ONE, id, blob, found, err);
+    return ptd_store_blob(store, SQL_RECORD_ONE, id, blob, found, err);
 }
 
 const char *ptd_store_path(const struct ptd_store *store)

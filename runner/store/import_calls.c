@@ -6,36 +6,6 @@
 #include "store/internal.h"
 #include "store/store.h"
 
-static int finish(struct ptd_store *store, sqlite3_stmt *stmt, int rc, int stopped,
-                  struct ptd_err *err)
-{
-    sqlite3_reset(stmt);
-    if (stopped)
-        return -1;
-    return rc == SQLITE_DONE ? 0 : ptd_store_fail(store, err, "cannot read");
-}
-
-int ptd_store_every_fingerprint(struct ptd_store *store,
-                                int (*visit)(const struct ptd_fingerprint *, void *), void *arg,
-                                struct ptd_err *err)
-{
-    sqlite3_stmt *stmt = ptd_store_prepare(store, SQL_FINGERPRINT_ALL, err);
-    if (!stmt)
-        return -1;
-    int rc, stopped = 0;
-    while (!stopped && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        struct ptd_fingerprint fp = {
-            .id = sqlite3_column_int64(stmt, 0),
-            .file = sqlite3_column_int64(stmt, 1),
-            .version = sqlite3_column_int64(stmt, 2),
-            .codes = sqlite3_column_blob(stmt, 3),
-            .codes_len = (size_t)sqlite3_column_bytes(stmt, 3),
-        };
-        stopped = visit(&fp, arg);
-    }
-    return finish(store, stmt, rc, stopped, err);
-}
-
 /* Calls as one number each: code object and line. */
 struct calls {
     uint64_t *items;
@@ -86,11 +56,7 @@ static int put(struct ptd_store *store, const struct ptd_import_calls *c,
         return -1;
     bind_key(stmt, c);
     sqlite3_bind_blob64(stmt, 5, blob->data, blob->len, SQLITE_STATIC);
-    int rc = sqlite3_step(stmt);
-    int result = rc == SQLITE_DONE ? 0 : ptd_store_fail(store, err, "cannot write");
-    sqlite3_reset(stmt);
-    sqlite3_clear_bindings(stmt);
-    return result;
+    return ptd_store_run(store, stmt, err, "cannot write");
 }
 
 int ptd_store_add_import_calls(struct ptd_store *store, const struct ptd_import_calls *c,
@@ -102,18 +68,19 @@ int ptd_store_add_import_calls(struct ptd_store *store, const struct ptd_import_
     if (!get)
         return -1;
     bind_key(get, c);
-    int rc = sqlite3_step(get);
-    if (rc == SQLITE_ROW)
+    int found = ptd_store_next(store, get, 0, err);
+    if (found < 0)
+        return -1;
+    if (found) {
         ptd_buf_add(&known, sqlite3_column_blob(get, 0), (size_t)sqlite3_column_bytes(get, 0));
-    sqlite3_reset(get);
-    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-        return ptd_store_fail(store, err, "cannot read");
+        sqlite3_reset(get);
+    }
     add_calls(&calls, known.data, known.len);
     add_calls(&calls, c->calls, c->calls_len);
     ptd_buf_reserve(&all, 1);
     write_calls(&calls, &all);
     free(calls.items);
-    if (rc == SQLITE_ROW && all.len == known.len &&
+    if (found && all.len == known.len &&
         (all.len == 0 || memcmp(all.data, known.data, all.len) == 0))
         return 0;
     return put(store, c, &all, err);
@@ -126,8 +93,8 @@ int ptd_store_each_import_calls(struct ptd_store *store,
     sqlite3_stmt *stmt = ptd_store_prepare(store, SQL_IMPORT_CALL_EACH, err);
     if (!stmt)
         return -1;
-    int rc, stopped = 0;
-    while (!stopped && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+    int more, stopped = 0;
+    while ((more = ptd_store_next(store, stmt, stopped, err)) > 0) {
         struct ptd_import_calls c = {
             .file = sqlite3_column_int64(stmt, 0),
             .version = sqlite3_column_int64(stmt, 1),
@@ -138,5 +105,5 @@ int ptd_store_each_import_calls(struct ptd_store *store,
         };
         stopped = visit(&c, arg);
     }
-    return finish(store, stmt, rc, stopped, err);
+    return more;
 }

@@ -5,7 +5,7 @@
 #include <sqlite3.h>
 #include <stdbool.h>
 
-#include "base/err.h"
+#include "store/store.h"
 
 enum ptd_sql {
     SQL_BEGIN,
@@ -74,5 +74,19 @@ struct ptd_store {
 int ptd_store_fail(struct ptd_store *store, struct ptd_err *err, const char *what);
 /* The statement, ready to be bound; NULL and *err when it cannot be prepared. */
 sqlite3_stmt *ptd_store_prepare(struct ptd_store *store, enum ptd_sql which, struct ptd_err *err);
+/* Runs a statement that returns no row; resets it. */
+int ptd_store_run(struct ptd_store *store, sqlite3_stmt *stmt, struct ptd_err *err,
+                  const char *what);
+/* Steps to the next row: 1 there is one, 0 the end, -1 failed or `stopped`. Reset but for 1. */
+int ptd_store_next(struct ptd_store *store, sqlite3_stmt *stmt, int stopped, struct ptd_err *err);
+/* Runs a look-up of one id: 1 found, 0 none, -1 failed. */
+int ptd_store_look_up(struct ptd_store *store, sqlite3_stmt *stmt, ptd_id *out,
+                      struct ptd_err *err);
+/* The first column of the row with this id is added to `out`; *found: there is one, and it
+ * is a blob. */
+int ptd_store_blob(struct ptd_store *store, enum ptd_sql which, ptd_id id, struct ptd_buf *out,
+                   bool *found, struct ptd_err *err);
+/* A version in a column, PTD_VERSION_UNKNOWN for NULL. */
+ptd_id ptd_store_version_at(sqlite3_stmt *stmt, int column);
 
 #endif

@@ -48,7 +48,7 @@ static const char *const statement_text[PTD_SQL_COUNT] = {
     [SQL_USED_EACH] = "SELECT file_id, version_id FROM used_version",
     [SQL_FINGERPRINT_EACH] = "SELECT id, file_id, version_id, codes FROM fingerprint"
                              " WHERE file_id = ?1 AND version_id IS ?2",
-    [SQL_FINGERPRINT_ALL] = "SELECT id, file_id, ifnull(version_id, -1), codes FROM fingerprint",
+    [SQL_FINGERPRINT_ALL] = "SELECT id, file_id, version_id, codes FROM fingerprint",
     [SQL_IMPORT_CALL_GET] = "SELECT calls FROM import_call WHERE file_id = ?1 AND version_id = ?2"
                             " AND callee_file_id = ?3 AND callee_version_id = ?4",
     [SQL_IMPORT_CALL_PUT] = "INSERT OR REPLACE INTO import_call VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -132,8 +132,8 @@ static sqlite3_int64 now_ns(void)
     return (sqlite3_int64)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* Runs a statement that returns no row; resets it. */
-static int run(struct ptd_store *store, sqlite3_stmt *stmt, struct ptd_err *err, const char *what)
+int ptd_store_run(struct ptd_store *store, sqlite3_stmt *stmt, struct ptd_err *err,
+                  const char *what)
 {
     int rc = sqlite3_step(stmt);
     sqlite3_reset(stmt);
@@ -142,34 +142,43 @@ static int run(struct ptd_store *store, sqlite3_stmt *stmt, struct ptd_err *err,
     return 0;
 }
 
-/* Runs a look-up of one id: 1 found, 0 none, -1 failed. */
-static int look_up(struct ptd_store *store, sqlite3_stmt *stmt, ptd_id *out, struct ptd_err *err)
+int ptd_store_next(struct ptd_store *store, sqlite3_stmt *stmt, int stopped, struct ptd_err *err)
 {
-    int rc = sqlite3_step(stmt);
-    if (rc == SQLITE_ROW)
-        *out = sqlite3_column_int64(stmt, 0);
-    sqlite3_reset(stmt);
+    int rc = stopped ? SQLITE_DONE : sqlite3_step(stmt);
     if (rc == SQLITE_ROW)
         return 1;
+    sqlite3_reset(stmt);
+    if (stopped)
+        return -1;
     return rc == SQLITE_DONE ? 0 : ptd_store_fail(store, err, "cannot read");
+}
+
+int ptd_store_look_up(struct ptd_store *store, sqlite3_stmt *stmt, ptd_id *out, struct ptd_err *err)
+{
+    int found = ptd_store_next(store, stmt, 0, err);
+    if (found > 0) {
+        *out = sqlite3_column_int64(stmt, 0);
+        sqlite3_reset(stmt);
+    }
+    return found;
 }
 
 int ptd_store_begin(struct ptd_store *store, struct ptd_err *err)
 {
     sqlite3_stmt *stmt = ptd_store_prepare(store, SQL_BEGIN, err);
-    return stmt ? run(store, stmt, err, "cannot write") : -1;
+    return stmt ? ptd_store_run(store, stmt, err, "cannot write") : -1;
 }
 
 int ptd_store_begin_read(struct ptd_store *store, struct ptd_err *err)
 {
     sqlite3_stmt *stmt = ptd_store_prepare(store, SQL_BEGIN_READ, err);
-    return stmt ? run(store, stmt, err, "cannot read") : -1;
+    return stmt ? ptd_store_run(store, stmt, err, "cannot read") : -1;
 }
 
 int ptd_store_commit(struct ptd_store *store, struct ptd_err *err)
 {
     sqlite3_stmt *stmt = ptd_store_prepare(store, SQL_COMMIT, err);
-    return stmt ? run(store, stmt, err, "cannot write") : -1;
+    return stmt ? ptd_store_run(store, stmt, err, "cannot write") : -1;
 }
 
 void ptd_store_rollback(struct ptd_store *store)
@@ -200,7 +209,7 @@ int ptd_store_meta_set(struct ptd_store *store, const char *key, const char *val
         return -1;
     sqlite3_bind_text(stmt, 1, key, -1, SQLITE_STATIC);
     sqlite3_bind_text(stmt, 2, value, -1, SQLITE_STATIC);
-    return run(store, stmt, err, "cannot write");
+    return ptd_store_run(store, stmt, err, "cannot write");
 }
 
 int ptd_store_environment(struct ptd_store *store, const char *name, ptd_id *out,
@@ -210,7 +219,7 @@ int ptd_store_environment(struct ptd_store *store, const char *name, ptd_id *out
     if (!get)
         return -1;
     sqlite3_bind_text(get, 1, name, -1, SQLITE_STATIC);
-    int found = look_up(store, get, out, err);
+    int found = ptd_store_look_up(store, get, out, err);
     if (found)
         return found < 0 ? -1 : 0;
     *out = 0;
@@ -220,9 +229,9 @@ int ptd_store_environment(struct ptd_store *store, const char *name, ptd_id *out
     if (!add)
         return -1;
     sqlite3_bind_text(add, 1, name, -1, SQLITE_STATIC);
-    if (run(store, add, err, "cannot write") < 0)
+    if (ptd_store_run(store, add, err, "cannot write") < 0)
         return -1;
-    return look_up(store, get, out, err) < 0 ? -1 : 0;
+    return ptd_store_look_up(store, get, out, err) < 0 ? -1 : 0;
 }
 
 int ptd_store_files(struct ptd_store *store, struct ptd_store_files *out, struct ptd_err *err)
@@ -277,12 +286,12 @@ int ptd_store_file(struct ptd_store *store, enum ptd_file_kind kind, const char 
         return -1;
     sqlite3_bind_int(get, 1, (int)kind);
     sqlite3_bind_text(get, 2, path, -1, SQLITE_STATIC);
-    int found = look_up(store, get, out, err);
+    int found = ptd_store_look_up(store, get, out, err);
     if (found)
         return found < 0 ? -1 : 0;
     sqlite3_bind_int(add, 1, (int)kind);
     sqlite3_bind_text(add, 2, path, -1, SQLITE_STATIC);
-    if (run(store, add, err, "cannot write") < 0)
+    if (ptd_store_run(store, add, err, "cannot write") < 0)
         return -1;
     *out = sqlite3_last_insert_rowid(store->db);
     return 0;
@@ -303,7 +312,7 @@ int ptd_store_file_seen(struct ptd_store *store, ptd_id file, const uint64_t sig
     else
         sqlite3_bind_null(stmt, 7);
     sqlite3_bind_int64(stmt, 8, now_ns());
-    return run(store, stmt, err, "cannot write");
+    return ptd_store_run(store, stmt, err, "cannot write");
 }
 
 int ptd_store_version(struct ptd_store *store, const struct ptd_hash128 *hash, bool make,
@@ -329,7 +338,7 @@ int ptd_store_version(struct ptd_store *store, const struct ptd_hash128 *hash, b
     if (!make)
         return 0;
     sqlite3_bind_blob(add, 1, hash->bytes, sizeof(hash->bytes), SQLITE_STATIC);
-    if (run(store, add, err, "cannot write") < 0)
+    if (ptd_store_run(store, add, err, "cannot write") < 0)
         return -1;
     *out = sqlite3_last_insert_rowid(store->db);
     return 0;
@@ -343,24 +352,25 @@ static int set_blob(struct ptd_store *store, enum ptd_sql which, ptd_id version,
         return -1;
     sqlite3_bind_int64(stmt, 1, version);
     sqlite3_bind_blob64(stmt, 2, len ? data : "", len, SQLITE_STATIC);
-    return run(store, stmt, err, "cannot write");
+    return ptd_store_run(store, stmt, err, "cannot write");
 }
 
-static int get_blob(struct ptd_store *store, enum ptd_sql which, ptd_id version,
-                    struct ptd_buf *out, bool *found, struct ptd_err *err)
+int ptd_store_blob(struct ptd_store *store, enum ptd_sql which, ptd_id id, struct ptd_buf *out,
+                   bool *found, struct ptd_err *err)
 {
     sqlite3_stmt *stmt = ptd_store_prepare(store, which, err);
     *found = false;
     if (!stmt)
         return -1;
-    sqlite3_bind_int64(stmt, 1, version);
-    int rc = sqlite3_step(stmt);
-    if (rc == SQLITE_ROW && sqlite3_column_type(stmt, 0) == SQLITE_BLOB) {
-        *found = true;
+    sqlite3_bind_int64(stmt, 1, id);
+    int rows = ptd_store_next(store, stmt, 0, err);
+    if (rows <= 0)
+        return rows;
+    *found = sqlite3_column_type(stmt, 0) == SQLITE_BLOB;
+    if (*found)
         ptd_buf_add(out, sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0));
-    }
     sqlite3_reset(stmt);
-    return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : ptd_store_fail(store, err, "cannot read");
+    return 0;
 }
 
 int ptd_store_set_blocks(struct ptd_store *store, ptd_id version, const void *data, size_t len,
@@ -372,7 +382,7 @@ int ptd_store_set_blocks(struct ptd_store *store, ptd_id version, const void *da
 int ptd_store_get_blocks(struct ptd_store *store, ptd_id version, struct ptd_buf *out, bool *found,
                          struct ptd_err *err)
 {
-    return get_blob(store, SQL_BLOCKS_GET, version, out, found, err);
+    return ptd_store_blob(store, SQL_BLOCKS_GET, version, out, found, err);
 }
 
 int ptd_store_set_source(struct ptd_store *store, ptd_id version, const void *data, size_t len,
@@ -384,7 +394,7 @@ int ptd_store_set_source(struct ptd_store *store, ptd_id version, const void *da
 int ptd_store_get_source(struct ptd_store *store, ptd_id version, struct ptd_buf *out, bool *found,
                          struct ptd_err *err)
 {
-    return get_blob(store, SQL_SOURCE_GET, version, out, found, err);
+    return ptd_store_blob(store, SQL_SOURCE_GET, version, out, found, err);
 }
 
 int ptd_store_set_codes(struct ptd_store *store, ptd_id version, const void *data, size_t len,
@@ -397,7 +407,7 @@ int ptd_store_get_codes(struct ptd_store *store, ptd_id version, struct ptd_buf 
                         struct ptd_err *err)
 {
     bool found;
-    return get_blob(store, SQL_CODES_GET, version, out, &found, err);
+    return ptd_store_blob(store, SQL_CODES_GET, version, out, &found, err);
 }
 
 bool ptd_store_is_writing(const struct ptd_store *store)
@@ -413,6 +423,12 @@ static void bind_version(sqlite3_stmt *stmt, int at, ptd_id version)
         sqlite3_bind_int64(stmt, at, version);
 }
 
+ptd_id ptd_store_version_at(sqlite3_stmt *stmt, int column)
+{
+    return sqlite3_column_type(stmt, column) == SQLITE_NULL ? PTD_VERSION_UNKNOWN
+                                                            : sqlite3_column_int64(stmt, column);
+}
+
 int ptd_store_fingerprint(struct ptd_store *store, ptd_id file, ptd_id version, const void *codes,
                           size_t len, ptd_id *out, struct ptd_err *err)
 {
@@ -424,18 +440,18 @@ int ptd_store_fingerprint(struct ptd_store *store, ptd_id file, ptd_id version, 
     sqlite3_bind_int64(get, 1, file);
     bind_version(get, 2, version);
     sqlite3_bind_blob64(get, 3, len ? codes : "", len, SQLITE_STATIC);
-    int found = look_up(store, get, out, err);
+    int found = ptd_store_look_up(store, get, out, err);
     if (found)
         return found < 0 ? -1 : 0;
     sqlite3_bind_int64(add, 1, file);
     bind_version(add, 2, version);
     sqlite3_bind_blob64(add, 3, len ? codes : "", len, SQLITE_STATIC);
-    if (run(store, add, err, "cannot write") < 0)
+    if (ptd_store_run(store, add, err, "cannot write") < 0)
         return -1;
     *out = sqlite3_last_insert_rowid(store->db);
     sqlite3_bind_int64(used, 1, file);
     sqlite3_bind_int64(used, 2, version);
-    return run(store, used, err, "cannot write");
+    return ptd_store_run(store, used, err, "cannot write");
 }
 
 int ptd_store_depset(struct ptd_store *store, const void *fingerprints, size_t len, ptd_id *out,
@@ -447,12 +463,12 @@ int ptd_store_depset(struct ptd_store *store, const void *fingerprints, size_t l
         return -1;
     struct ptd_hash128 hash = ptd_hash128(fingerprints, len);
     sqlite3_bind_blob(get, 1, hash.bytes, sizeof(hash.bytes), SQLITE_STATIC);
-    int found = look_up(store, get, out, err);
+    int found = ptd_store_look_up(store, get, out, err);
     if (found)
         return found < 0 ? -1 : 0;
     sqlite3_bind_blob(add, 1, hash.bytes, sizeof(hash.bytes), SQLITE_STATIC);
     sqlite3_bind_blob64(add, 2, len ? fingerprints : "", len, SQLITE_STATIC);
-    if (run(store, add, err, "cannot write") < 0)
+    if (ptd_store_run(store, add, err, "cannot write") < 0)
         return -1;
     *out = sqlite3_last_insert_rowid(store->db);
     return 0;
@@ -467,13 +483,13 @@ int ptd_store_node(struct ptd_store *store, const char *name, ptd_id file, bool 
         return -1;
     sqlite3_bind_int(get, 1, is_file);
     sqlite3_bind_text(get, 2, name, -1, SQLITE_STATIC);
-    int found = look_up(store, get, out, err);
+    int found = ptd_store_look_up(store, get, out, err);
     if (found)
         return found < 0 ? -1 : 0;
     sqlite3_bind_int(add, 1, is_file);
     sqlite3_bind_text(add, 2, name, -1, SQLITE_STATIC);
     sqlite3_bind_int64(add, 3, file);
-    if (run(store, add, err, "cannot write") < 0)
+    if (ptd_store_run(store, add, err, "cannot write") < 0)
         return -1;
     *out = sqlite3_last_insert_rowid(store->db);
     return 0;
@@ -488,7 +504,7 @@ int ptd_store_run_start(struct ptd_store *store, bool baseline, const char *comm
     sqlite3_bind_int(stmt, 1, baseline);
     sqlite3_bind_text(stmt, 2, commit, -1, SQLITE_STATIC);
     sqlite3_bind_int64(stmt, 3, now_ns());
-    if (run(store, stmt, err, "cannot write") < 0)
+    if (ptd_store_run(store, stmt, err, "cannot write") < 0)
         return -1;
     *out = sqlite3_last_insert_rowid(store->db);
     return 0;
@@ -515,7 +531,7 @@ int ptd_store_record(struct ptd_store *store, ptd_id environment, const struct p
         sqlite3_bind_blob64(put, 8, record->labels, record->labels_len, SQLITE_STATIC);
     else
         sqlite3_bind_null(put, 8);
-    return run(store, put, err, "cannot write");
+    return ptd_store_run(store, put, err, "cannot write");
 }
 
 int ptd_store_prune(struct ptd_store *store, ptd_id environment, ptd_id run_id, struct ptd_err *err)
@@ -528,7 +544,7 @@ int ptd_store_prune(struct ptd_store *store, ptd_id environment, ptd_id run_id, 
     sqlite3_bind_int64(prune, 1, environment);
     sqlite3_bind_int(prune, 2, PTD_RECORDS_KEPT);
     sqlite3_bind_int64(prune, 3, run_id);
-    return run(store, prune, err, "cannot write");
+    return ptd_store_run(store, prune, err, "cannot write");
 }
 
 int ptd_store_set_baseline(struct ptd_store *store, ptd_id environment, const ptd_id *records,
@@ -539,25 +555,14 @@ int ptd_store_set_baseline(struct ptd_store *store, ptd_id environment, const pt
     if (!clear || !set)
         return -1;
     sqlite3_bind_int64(clear, 1, environment);
-    if (run(store, clear, err, "cannot write") < 0)
+    if (ptd_store_run(store, clear, err, "cannot write") < 0)
         return -1;
     for (size_t i = 0; i < count; i++) {
         sqlite3_bind_int64(set, 1, records[i]);
-        if (run(store, set, err, "cannot write") < 0)
+        if (ptd_store_run(store, set, err, "cannot write") < 0)
             return -1;
     }
     return 0;
-}
-
-/* Ends an iteration: the statement is reset, `rc` is that of the last step, `stopped` the visitor's
- * word. */
-static int finish(struct ptd_store *store, sqlite3_stmt *stmt, int rc, int stopped,
-                  struct ptd_err *err)
-{
-    sqlite3_reset(stmt);
-    if (stopped)
-        return -1;
-    return rc == SQLITE_DONE ? 0 : ptd_store_fail(store, err, "cannot read");
 }
 
 int ptd_store_each_node(struct ptd_store *store,
@@ -567,8 +572,8 @@ int ptd_store_each_node(struct ptd_store *store,
     sqlite3_stmt *stmt = ptd_store_prepare(store, SQL_NODE_EACH, err);
     if (!stmt)
         return -1;
-    int rc, stopped = 0;
-    while (!stopped && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+    int more, stopped = 0;
+    while ((more = ptd_store_next(store, stmt, stopped, err)) > 0) {
         struct ptd_store_node node = {
             .id = sqlite3_column_int64(stmt, 0),
             .name = (const char *)sqlite3_column_text(stmt, 1),
@@ -577,7 +582,7 @@ int ptd_store_each_node(struct ptd_store *store,
         };
         stopped = visit(&node, arg);
     }
-    return finish(store, stmt, rc, stopped, err);
+    return more;
 }
 
 int ptd_store_each_record(struct ptd_store *store, ptd_id environment,
@@ -588,8 +593,8 @@ int ptd_store_each_record(struct ptd_store *store, ptd_id environment,
     if (!stmt)
         return -1;
     sqlite3_bind_int64(stmt, 1, environment);
-    int rc, stopped = 0;
-    while (!stopped && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+    int more, stopped = 0;
+    while ((more = ptd_store_next(store, stmt, stopped, err)) > 0) {
         struct ptd_record record = {
             .id = sqlite3_column_int64(stmt, 0),
             .node = sqlite3_column_int64(stmt, 1),
@@ -606,7 +611,7 @@ int ptd_store_each_record(struct ptd_store *store, ptd_id environment,
         };
         stopped = visit(&record, arg);
     }
-    return finish(store, stmt, rc, stopped, err);
+    return more;
 }
 
 int ptd_store_each_used_version(struct ptd_store *store, int (*visit)(ptd_id, ptd_id, void *),
@@ -615,10 +620,29 @@ int ptd_store_each_used_version(struct ptd_store *store, int (*visit)(ptd_id, pt
     sqlite3_stmt *stmt = ptd_store_prepare(store, SQL_USED_EACH, err);
     if (!stmt)
         return -1;
-    int rc, stopped = 0;
-    while (!stopped && (rc = sqlite3_step(stmt)) == SQLITE_ROW)
+    int more, stopped = 0;
+    while ((more = ptd_store_next(store, stmt, stopped, err)) > 0)
         stopped = visit(sqlite3_column_int64(stmt, 0), sqlite3_column_int64(stmt, 1), arg);
-    return finish(store, stmt, rc, stopped, err);
+    return more;
+}
+
+/* Rows of id, file, version and code objects. */
+static int each_fingerprint(struct ptd_store *store, sqlite3_stmt *stmt,
+                            int (*visit)(const struct ptd_fingerprint *, void *), void *arg,
+                            struct ptd_err *err)
+{
+    int more, stopped = 0;
+    while ((more = ptd_store_next(store, stmt, stopped, err)) > 0) {
+        struct ptd_fingerprint fp = {
+            .id = sqlite3_column_int64(stmt, 0),
+            .file = sqlite3_column_int64(stmt, 1),
+            .version = ptd_store_version_at(stmt, 2),
+            .codes = sqlite3_column_blob(stmt, 3),
+            .codes_len = (size_t)sqlite3_column_bytes(stmt, 3),
+        };
+        stopped = visit(&fp, arg);
+    }
+    return more;
 }
 
 int ptd_store_each_fingerprint(struct ptd_store *store, ptd_id file, ptd_id version,
@@ -630,18 +654,15 @@ int ptd_store_each_fingerprint(struct ptd_store *store, ptd_id file, ptd_id vers
         return -1;
     sqlite3_bind_int64(stmt, 1, file);
     bind_version(stmt, 2, version);
-    int rc, stopped = 0;
-    while (!stopped && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        struct ptd_fingerprint fp = {
-            .id = sqlite3_column_int64(stmt, 0),
-            .file = sqlite3_column_int64(stmt, 1),
-            .version = version,
-            .codes = sqlite3_column_blob(stmt, 3),
-            .codes_len = (size_t)sqlite3_column_bytes(stmt, 3),
-        };
-        stopped = visit(&fp, arg);
-    }
-    return finish(store, stmt, rc, stopped, err);
+    return each_fingerprint(store, stmt, visit, arg, err);
+}
+
+int ptd_store_every_fingerprint(struct ptd_store *store,
+                                int (*visit)(const struct ptd_fingerprint *, void *), void *arg,
+                                struct ptd_err *err)
+{
+    sqlite3_stmt *stmt = ptd_store_prepare(store, SQL_FINGERPRINT_ALL, err);
+    return stmt ? each_fingerprint(store, stmt, visit, arg, err) : -1;
 }
 
 int ptd_store_each_depset(struct ptd_store *store,
@@ -651,9 +672,9 @@ int ptd_store_each_depset(struct ptd_store *store,
     sqlite3_stmt *stmt = ptd_store_prepare(store, SQL_DEPSET_EACH, err);
     if (!stmt)
         return -1;
-    int rc, stopped = 0;
-    while (!stopped && (rc = sqlite3_step(stmt)) == SQLITE_ROW)
+    int more, stopped = 0;
+    while ((more = ptd_store_next(store, stmt, stopped, err)) > 0)
         stopped = visit(sqlite3_column_int64(stmt, 0), sqlite3_column_blob(stmt, 1),
                         (size_t)sqlite3_column_bytes(stmt, 1), arg);
-    return finish(store, stmt, rc, stopped, err);
+    return more;
 }
