@@ -38,6 +38,17 @@ int ptd_hash128_equal(const struct ptd_hash128 *a, const struct ptd_hash128 *b)
     return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
 
+int ptd_hash128_parse(const char *text, struct ptd_hash128 *out)
+{
+    for (int i = 0; i < 16; i++) {
+        unsigned value;
+        if (sscanf(text + i * 2, "%2x", &value) != 1)
+            return -1;
+        out->bytes[i] = (unsigned char)value;
+    }
+    return 0;
+}
+
 int ptd_hash128_file(const char *path, struct ptd_hash128 *out, struct ptd_err *err)
 {
     PTD_CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -45,25 +45,15 @@ struct ptd_audit {
     size_t change_count, change_cap;
 };
 
-static bool is_failure(int outcome)
-{
-    return outcome == PTD_OUTCOME_FAILED || outcome == PTD_OUTCOME_ERROR;
-}
-
 static void add_items(struct ptd_audit *a, const struct ptd_verdict *v, bool since_baseline)
 {
     for (size_t i = 0; i < v->selection.tests; i++)
         ptd_map_puts(&a->names, v->selection.items[i].name, 0);
     for (size_t i = 0; i < v->node_count; i++) {
         const struct ptd_select_node *node = &v->nodes[i];
-        const struct ptd_select_record *r = NULL;
-        for (size_t k = 0; !r && k < node->count; k++) {
-            const struct ptd_select_record *candidate = &v->records[node->first + k];
-            if (candidate->broken == SIZE_MAX && (!since_baseline || candidate->baseline))
-                r = candidate;
-        }
+        const struct ptd_select_record *r = ptd_select_holding(v->records, node, since_baseline);
         bool added;
-        if (node->is_file || !r || is_failure(r->outcome))
+        if (node->is_file || !r || ptd_outcome_is_failure(r->outcome))
             continue;
         size_t at = ptd_map_put(&a->names, node->name, strlen(node->name), a->count + 1, &added);
         if (!added)

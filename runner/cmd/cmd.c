@@ -9,6 +9,12 @@
 #include "cmd/workspace.h"
 #include "session/session.h"
 
+int ptd_cmd_answer(const struct ptd_buf *text, struct ptd_err *err)
+{
+    fputs(text->data ? text->data : "", stdout);
+    return fflush(stdout) != 0 ? ptd_err_sys(err, PTD_E_IO, "cannot write the answer") : 0;
+}
+
 /* pytest as it is: for --version, --fixtures and the like, and with --no-testmon. */
 static int pass_through(const struct ptd_options *options, int *status, struct ptd_err *err)
 {

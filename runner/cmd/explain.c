@@ -8,31 +8,26 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "cmd/cmd.h"
 #include "config/nearest.h"
 #include "store/details.h"
 
 /* Names suggested for one that is not known. */
 #define SUGGESTIONS 3
 
-size_t ptd_explain_record(const struct ptd_explain *e, const struct ptd_select_node *node)
+const struct ptd_select_record *ptd_explain_record(const struct ptd_explain *e,
+                                                   const struct ptd_select_node *node)
 {
-    bool since_baseline = e->w.options->since_baseline;
-    for (size_t i = node->first; i < node->first + node->count; i++) {
-        const struct ptd_select_record *r = &e->verdict.records[i];
-        if (r->broken == SIZE_MAX && (!since_baseline || r->baseline))
-            return i;
-    }
-    return node->count ? node->first : SIZE_MAX;
+    const struct ptd_select_record *records = e->verdict.records;
+    const struct ptd_select_record *r =
+        ptd_select_holding(records, node, e->w.options->since_baseline);
+    return r || !node->count ? r : &records[node->first];
 }
 
-static int add_label(ptd_id id, const char *name, void *arg)
+const char *ptd_explain_kind(const struct ptd_block *block)
 {
-    struct ptd_explain *e = arg;
-    e->label_names =
-        ptd_xgrow(e->label_names, &e->label_cap, e->label_count + 1, sizeof(*e->label_names));
-    ptd_map_put(&e->labels, &id, sizeof(id), e->label_count, NULL);
-    e->label_names[e->label_count++] = ptd_xstrdup(name);
-    return 0;
+    static const char *const names[] = {"module level", "class", "function", "lambda"};
+    return names[block->kind];
 }
 
 static int load(struct ptd_explain *e, struct ptd_err *err)
@@ -43,7 +38,7 @@ static int load(struct ptd_explain *e, struct ptd_err *err)
     for (size_t i = 0; i < s->count; i++)
         ptd_map_puts(&e->selected, s->items[i].name, i);
     if (ptd_store_environment(e->w.store, e->w.environment.name, &e->environment, err) < 0 ||
-        ptd_store_each_label(e->w.store, add_label, e, err) < 0 ||
+        ptd_labels_load(&e->labels, e->w.store, err) < 0 ||
         ptd_importers_load(e->w.store, &e->importers, err) < 0)
         return -1;
     if (!e->verdict.no_data)
@@ -54,23 +49,12 @@ static int load(struct ptd_explain *e, struct ptd_err *err)
 
 static void release(struct ptd_explain *e)
 {
-    for (size_t i = 0; i < e->label_count; i++)
-        free(e->label_names[i]);
-    free(e->label_names);
-    ptd_map_release(&e->labels);
+    ptd_labels_release(&e->labels);
     ptd_map_release(&e->selected);
     ptd_importers_release(&e->importers);
     ptd_verdict_release(&e->verdict);
     ptd_workspace_close(&e->w);
     ptd_buf_release(&e->out);
-}
-
-/* A test by its node id, or one that is below it: of this class, with these parameters. */
-static bool is_meant(const char *name, const char *nodeid)
-{
-    size_t n = strlen(nodeid);
-    return strncmp(name, nodeid, n) == 0 &&
-           (name[n] == '\0' || name[n] == '[' || strncmp(name + n, "::", 2) == 0);
 }
 
 static int explain_tests(struct ptd_explain *e, const char *nodeid, size_t *found,
@@ -79,7 +63,7 @@ static int explain_tests(struct ptd_explain *e, const char *nodeid, size_t *foun
     *found = 0;
     for (size_t i = 0; i < e->verdict.node_count; i++) {
         const struct ptd_select_node *node = &e->verdict.nodes[i];
-        if (node->is_file || !is_meant(node->name, nodeid))
+        if (node->is_file || !ptd_select_is_below(node->name, nodeid))
             continue;
         (*found)++;
         if (ptd_explain_test(e, node, err) < 0)
@@ -204,10 +188,7 @@ static int explain(struct ptd_explain *e, struct ptd_err *err)
             return -1;
     if (e->json)
         ptd_buf_adds(&e->out, "]}\n");
-    fputs(e->out.data ? e->out.data : "", stdout);
-    if (fflush(stdout) != 0)
-        return ptd_err_sys(err, PTD_E_IO, "cannot write the answer");
-    return 0;
+    return ptd_cmd_answer(&e->out, err);
 }
 
 int ptd_cmd_explain(struct ptd_options *options, int *status, struct ptd_err *err)

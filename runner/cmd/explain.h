@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "cmd/workspace.h"
 #include "record/importers.h"
+#include "record/parts.h"
 
 /* What both kinds of questions are answered from. */
 struct ptd_explain {
@@ -12,9 +13,7 @@ struct ptd_explain {
     struct ptd_verdict verdict;
     ptd_id environment;
     struct ptd_map selected; /* node id, or path of a file to collect → its item */
-    struct ptd_map labels;   /* id of a fixture's label → position in label_names */
-    char **label_names;      /* owned */
-    size_t label_count, label_cap;
+    struct ptd_labels labels;
     struct ptd_importers importers;
     bool json, verbose;
     const char *itself; /* what the scope of the explained test is called */
@@ -22,10 +21,13 @@ struct ptd_explain {
     size_t answers;     /* that are in it */
 };
 
-/* Position of the record that stands for a test: the newest that holds, else the newest; SIZE_MAX:
- * there is none. */
-size_t ptd_explain_record(const struct ptd_explain *e, const struct ptd_select_node *node);
+/* The record that stands for a test: the newest that holds, else the newest; NULL: there is none.
+ */
+const struct ptd_select_record *ptd_explain_record(const struct ptd_explain *e,
+                                                   const struct ptd_select_node *node);
 
+/* "function", "module level" ... */
+const char *ptd_explain_kind(const struct ptd_block *block);
 /* Why this test runs or does not. */
 int ptd_explain_test(struct ptd_explain *e, const struct ptd_select_node *node,
                      struct ptd_err *err);

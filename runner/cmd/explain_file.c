@@ -64,11 +64,9 @@ static bool depends(const struct ptd_users *users, const struct ptd_user *user,
            (part->around && ptd_users_has(users, user, part->around->key));
 }
 
-static const char *const kinds[] = {"module level", "class ", "function ", "lambda "};
-
 static void add_block_name(const struct ptd_block *block, struct ptd_buf *out)
 {
-    ptd_buf_addf(out, "%s%s", kinds[block->kind], block->key);
+    ptd_buf_addf(out, "%s%s%s", ptd_explain_kind(block), *block->key ? " " : "", block->key);
 }
 
 static void add_tests(struct ptd_explain *e, const struct ptd_users *users, const struct part *part)
@@ -200,9 +198,10 @@ static int find_users(struct ptd_explain *e, const struct ptd_state_file *file,
     PTD_CLEANUP_MAP struct ptd_map chosen = PTD_MAP_INIT;
     for (size_t i = 0; i < e->verdict.node_count; i++) {
         const struct ptd_select_node *node = &e->verdict.nodes[i];
-        size_t at = node->is_file || !node->present ? SIZE_MAX : ptd_explain_record(e, node);
-        if (at != SIZE_MAX)
-            ptd_map_put(&chosen, &e->verdict.records[at].id, sizeof(int64_t), 1, NULL);
+        const struct ptd_select_record *r =
+            node->is_file || !node->present ? NULL : ptd_explain_record(e, node);
+        if (r)
+            ptd_map_put(&chosen, &r->id, sizeof(r->id), 1, NULL);
     }
     struct ptd_users_request request = {.state = &e->w.state,
                                         .environment = e->environment,

@@ -16,7 +16,6 @@
 
 /* The record that is explained. */
 struct row {
-    int64_t id;
     ptd_id node, run;
     struct ptd_buf depsets, labels;
     char *started; /* owned: when it was recorded */
@@ -40,8 +39,6 @@ struct causes {
 static int see_row(const struct ptd_record *r, void *arg)
 {
     struct row *row = arg;
-    if (r->id != row->id)
-        return 0;
     row->node = r->node;
     row->run = r->run;
     ptd_buf_add(&row->depsets, r->depsets, r->depsets_len);
@@ -67,8 +64,8 @@ static int see_flaky(const struct ptd_store_flaky *flaky, void *arg)
 
 static int read_row(struct ptd_explain *e, int64_t id, struct row *row, struct ptd_err *err)
 {
-    *row = (struct row){.id = id};
-    if (ptd_store_each_record(e->w.store, e->environment, see_row, row, err) < 0 ||
+    *row = (struct row){0};
+    if (ptd_store_record_get(e->w.store, id, see_row, row, err) < 0 ||
         ptd_store_each_run(e->w.store, see_run, row, err) < 0)
         return -1;
     return ptd_store_each_flaky(e->w.store, see_flaky, row, err);
@@ -238,10 +235,8 @@ static uint64_t asked_by(const struct ptd_explain *e, const struct ptd_parts *pa
 
 static void add_fixture(const struct ptd_explain *e, uint64_t label, struct ptd_buf *out)
 {
-    ptd_id id = (ptd_id)(label - PTD_LABEL_FIXTURE);
-    size_t at = ptd_map_find(&e->labels, &id, sizeof(id));
-    ptd_buf_addf(out, "by fixture %s",
-                 at == PTD_MAP_NONE ? "" : e->label_names[e->labels.entries[at].value]);
+    const char *name = ptd_labels_fixture(&e->labels, label);
+    ptd_buf_addf(out, "by fixture %s", name ? name : "");
 }
 
 /* Of what the test or its fixtures import: by whom. */
@@ -348,7 +343,6 @@ static const char *scope_slug(uint64_t label)
 /* "shop/prices.py changed in function vat (line 12)" */
 static void add_what(struct ptd_explain *e, const struct cause *c, struct ptd_buf *out)
 {
-    static const char *const kinds[] = {"module level", "class", "function", "lambda"};
     const char *what = e->verdict.validity.broken[c->broken].what;
     if (!c->block && c->file->kind <= PTD_FILE_OPAQUE) {
         ptd_buf_addf(out, "%s changed: %s", c->file->path, what);
@@ -358,7 +352,7 @@ static void add_what(struct ptd_explain *e, const struct cause *c, struct ptd_bu
         ptd_buf_adds(out, ptd_verdict_describe(c->broken, &e->verdict));
         return;
     }
-    ptd_buf_addf(out, "%s changed in %s %s ", c->file->path, kinds[c->block->kind], what);
+    ptd_buf_addf(out, "%s changed in %s %s ", c->file->path, ptd_explain_kind(c->block), what);
     if (c->line)
         ptd_buf_addf(out, "(line %u)", c->line);
     else
@@ -418,11 +412,10 @@ static struct answer answer_of(const struct ptd_explain *e, const struct ptd_sel
 {
     uint64_t at = ptd_map_get(&e->selected, node->name, UINT64_MAX);
     if (at == UINT64_MAX) {
-        for (size_t i = 0; i < node->count; i++)
-            if (ptd_explain_record(e, node) == node->first + i &&
-                e->verdict.records[node->first + i].broken == SIZE_MAX && node->present)
-                return (struct answer){false, false, "unaffected",
-                                       "nothing that it depends on has changed"};
+        const struct ptd_select_record *r = ptd_explain_record(e, node);
+        if (r && r->broken == SIZE_MAX && node->present)
+            return (struct answer){false, false, "unaffected",
+                                   "nothing that it depends on has changed"};
         return (struct answer){false, true, "gone",
                                node->present ? "its file does not have it any more"
                                              : "its file is gone"};
@@ -565,8 +558,7 @@ static void add_record_json(struct ptd_explain *e, const struct ptd_select_recor
 
 int ptd_explain_test(struct ptd_explain *e, const struct ptd_select_node *node, struct ptd_err *err)
 {
-    size_t at = ptd_explain_record(e, node);
-    const struct ptd_select_record *r = at == SIZE_MAX ? NULL : &e->verdict.records[at];
+    const struct ptd_select_record *r = ptd_explain_record(e, node);
     struct answer answer = answer_of(e, node);
     struct row row = {0};
     struct ptd_parts parts = {0};

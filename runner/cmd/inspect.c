@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "cmd/cmd.h"
 #include "cmd/inspect_parts.h"
 #include "cmd/prior.h"
 #include "config/project.h"
@@ -305,6 +306,5 @@ int ptd_cmd_inspect(struct ptd_options *options, int *status, struct ptd_err *er
     ptd_store_close(store);
     if (failed)
         return -1;
-    fputs(out.data ? out.data : "", stdout);
-    return fflush(stdout) != 0 ? ptd_err_sys(err, PTD_E_IO, "cannot write the answer") : 0;
+    return ptd_cmd_answer(&out, err);
 }

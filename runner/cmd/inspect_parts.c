@@ -16,9 +16,7 @@ struct reader {
     struct ptd_store *store;
     struct ptd_store_files files;
     struct ptd_map file_at; /* id of a file → position in `files` */
-    struct ptd_map labels;  /* id of a fixture's label → position in label_names */
-    char **label_names;     /* owned */
-    size_t label_count, label_cap;
+    struct ptd_labels labels;
     struct ptd_state state; /* its store only: for the blocks of contents */
     ptd_id *environments;   /* owned */
     char **names;           /* owned: of the environments */
@@ -27,16 +25,6 @@ struct reader {
     struct ptd_buf *out;
     size_t answers;
 };
-
-static int see_label(ptd_id id, const char *name, void *arg)
-{
-    struct reader *r = arg;
-    r->label_names =
-        ptd_xgrow(r->label_names, &r->label_cap, r->label_count + 1, sizeof(*r->label_names));
-    ptd_map_put(&r->labels, &id, sizeof(id), r->label_count, NULL);
-    r->label_names[r->label_count++] = ptd_xstrdup(name);
-    return 0;
-}
 
 static int see_environment(ptd_id id, const char *name, void *arg)
 {
@@ -52,7 +40,7 @@ static int see_environment(ptd_id id, const char *name, void *arg)
 static int open_reader(struct reader *r, struct ptd_err *err)
 {
     if (ptd_store_files(r->store, &r->files, err) < 0 ||
-        ptd_store_each_label(r->store, see_label, r, err) < 0)
+        ptd_labels_load(&r->labels, r->store, err) < 0)
         return -1;
     for (size_t i = 0; i < r->files.count; i++)
         ptd_map_put(&r->file_at, &r->files.items[i].id, sizeof(ptd_id), i, NULL);
@@ -61,15 +49,12 @@ static int open_reader(struct reader *r, struct ptd_err *err)
 
 static void close_reader(struct reader *r)
 {
-    for (size_t i = 0; i < r->label_count; i++)
-        free(r->label_names[i]);
     for (size_t i = 0; i < r->environment_count; i++)
         free(r->names[i]);
-    free(r->label_names);
     free(r->environments);
     free(r->names);
     ptd_map_release(&r->file_at);
-    ptd_map_release(&r->labels);
+    ptd_labels_release(&r->labels);
     ptd_state_release(&r->state);
     ptd_store_files_release(&r->files);
 }
@@ -90,9 +75,8 @@ static const char *label_text(const struct reader *r, uint64_t label)
         "by conftest.py files",
     };
     if (label >= PTD_LABEL_FIXTURE) {
-        ptd_id id = (ptd_id)(label - PTD_LABEL_FIXTURE);
-        size_t at = ptd_map_find(&r->labels, &id, sizeof(id));
-        return at == PTD_MAP_NONE ? "a fixture" : r->label_names[r->labels.entries[at].value];
+        const char *name = ptd_labels_fixture(&r->labels, label);
+        return name ? name : "a fixture";
     }
     return label < sizeof(texts) / sizeof(texts[0]) ? texts[label] : texts[0];
 }
@@ -105,6 +89,13 @@ static const char *kind_name(enum ptd_file_kind kind)
 {
     size_t at = (size_t)kind;
     return at < sizeof(kind_names) / sizeof(kind_names[0]) ? kind_names[at] : "fact";
+}
+
+static const char *key_text(const char *key)
+{
+    if (!*key)
+        return "module level";
+    return strcmp(key, PTD_USERS_WHOLE) == 0 ? "all of it" : key;
 }
 
 /* One file of a record: the blocks by the way they came. */
@@ -143,10 +134,7 @@ static void add_part(struct reader *r, const struct ptd_part *part)
             ptd_buf_adds(r->out, i ? "," : "");
             ptd_json_string(r->out, key);
         } else {
-            ptd_buf_addf(r->out, "%s%s", i ? ", " : ": ",
-                         !*key                               ? "module level"
-                         : strcmp(key, PTD_USERS_WHOLE) == 0 ? "all of it"
-                                                             : key);
+            ptd_buf_addf(r->out, "%s%s", i ? ", " : ": ", key_text(key));
         }
     }
     free(used.items);
@@ -302,9 +290,7 @@ static void add_user(struct reader *r, const struct ptd_users *users, const stru
         if (r->json)
             ptd_json_string(r->out, key);
         else
-            ptd_buf_adds(r->out, !*key                               ? "module level"
-                                 : strcmp(key, PTD_USERS_WHOLE) == 0 ? "all of it"
-                                                                     : key);
+            ptd_buf_adds(r->out, key_text(key));
     }
     ptd_buf_adds(r->out, r->json ? "]}" : "\n");
 }

@@ -34,17 +34,6 @@ static int take_lock(const char *dir, int flags)
     return fd;
 }
 
-static int unhex(const char *text, struct ptd_hash128 *hash)
-{
-    for (int i = 0; i < 16; i++) {
-        unsigned value;
-        if (sscanf(text + i * 2, "%2x", &value) != 1)
-            return -1;
-        hash->bytes[i] = (unsigned char)value;
-    }
-    return 0;
-}
-
 /* Of what a later start cannot look up any more: packages, variables for every test, rules. */
 static struct ptd_hash128 hash_facts(const struct ptd_workspace *w)
 {
@@ -255,8 +244,9 @@ static int read_facts(const char *dir, struct ptd_workspace *like, struct ptd_st
     struct ptd_hash128 facts_hash = hash_facts(like), variables_hash = hash_variables(like);
     ptd_hash128_text(&facts_hash, known);
     ptd_hash128_text(&variables_hash, variables);
-    if (strlen(lines[1]) != 32 || strlen(lines[2]) != 32 || unhex(lines[1], &inputs->config) < 0 ||
-        unhex(lines[2], &inputs->options) < 0)
+    if (strlen(lines[1]) != 32 || strlen(lines[2]) != 32 ||
+        ptd_hash128_parse(lines[1], &inputs->config) < 0 ||
+        ptd_hash128_parse(lines[2], &inputs->options) < 0)
         return -1;
     inputs->facts_unknown = strcmp(lines[3], known) != 0;
     inputs->variables_unknown = strcmp(lines[4], variables) != 0;

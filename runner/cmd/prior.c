@@ -5,20 +5,12 @@
 /* Flaky tests named after a run; `inspect` lists all that were ever seen. */
 #define FLAKY_SHOWN 10
 
-static const struct ptd_select_record *holding(const struct ptd_verdict *v,
-                                               const struct ptd_select_node *node)
-{
-    for (size_t i = 0; i < node->count; i++)
-        if (v->records[node->first + i].broken == SIZE_MAX)
-            return &v->records[node->first + i];
-    return NULL;
-}
-
 void ptd_prior_make(const struct ptd_verdict *verdict, struct ptd_map *prior)
 {
     for (size_t i = 0; i < verdict->node_count; i++) {
         const struct ptd_select_node *node = &verdict->nodes[i];
-        const struct ptd_select_record *r = node->is_file ? NULL : holding(verdict, node);
+        const struct ptd_select_record *r =
+            node->is_file ? NULL : ptd_select_holding(verdict->records, node, false);
         if (r && !r->partial)
             ptd_map_puts(prior, node->name, (uint64_t)r->id << 8 | (uint64_t)(r->outcome + 1));
     }

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "cmd/audit.h"
+#include "cmd/cmd.h"
 #include "cmd/leftover.h"
 #include "cmd/line_coverage.h"
 #include "cmd/plan.h"
@@ -203,10 +204,7 @@ static int answer(struct run *r, struct ptd_err *err)
         ptd_summary_json(&summary, &text);
     else
         ptd_summary_list(&summary, &text);
-    fputs(text.data, stdout);
-    if (fflush(stdout) != 0)
-        return ptd_err_sys(err, PTD_E_IO, "cannot write the answer");
-    return 0;
+    return ptd_cmd_answer(&text, err);
 }
 
 /* Makes what is valid now the baseline. */

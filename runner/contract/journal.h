@@ -21,6 +21,8 @@
 #ifndef PTD_CONTRACT_JOURNAL_H
 #define PTD_CONTRACT_JOURNAL_H
 
+#include <stdbool.h>
+
 #define PTD_JOURNAL_MAGIC  "PTDJRNL1"
 #define PTD_JOURNAL_SUFFIX ".ptdj"
 /* Longest payload that a reader accepts. */
@@ -180,5 +182,10 @@ enum ptd_outcome {
     PTD_OUTCOME_XFAILED = 4,
     PTD_OUTCOME_XPASSED = 5,
 };
+
+static inline bool ptd_outcome_is_failure(int outcome)
+{
+    return outcome == PTD_OUTCOME_FAILED || outcome == PTD_OUTCOME_ERROR;
+}
 
 #endif

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/order.h"
 #include "base/path.h"
 #include "record/deps_names.h"
 #include "record/deps_paths.h"
@@ -18,17 +19,11 @@ void ptd_u32s_add(struct ptd_u32s *list, uint32_t value)
     list->items[list->count++] = value;
 }
 
-static int compare_u32(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return x < y ? -1 : x > y;
-}
-
 void ptd_u32s_sort(struct ptd_u32s *list)
 {
     if (list->count < 2)
         return;
-    qsort(list->items, list->count, sizeof(uint32_t), compare_u32);
+    qsort(list->items, list->count, sizeof(uint32_t), ptd_order_u32);
     size_t kept = 1;
     for (size_t i = 1; i < list->count; i++)
         if (list->items[i] != list->items[kept - 1])
@@ -51,17 +46,11 @@ void ptd_deps_release(struct ptd_deps *deps)
     *deps = (struct ptd_deps){0};
 }
 
-static int compare_dep(const void *a, const void *b)
-{
-    ptd_dep x = *(const ptd_dep *)a, y = *(const ptd_dep *)b;
-    return x < y ? -1 : x > y;
-}
-
 static void sort_deps(struct ptd_deps *deps)
 {
     if (deps->count < 2)
         return;
-    qsort(deps->items, deps->count, sizeof(ptd_dep), compare_dep);
+    qsort(deps->items, deps->count, sizeof(ptd_dep), ptd_order_u64);
     size_t kept = 1;
     for (size_t i = 1; i < deps->count; i++)
         if (deps->items[i] != deps->items[kept - 1])
@@ -424,12 +413,6 @@ static bool is_doubtful(const struct ptd_dep_context *c, const struct ptd_deps *
     return false;
 }
 
-static int compare_id(const void *a, const void *b)
-{
-    ptd_id x = *(const ptd_id *)a, y = *(const ptd_id *)b;
-    return x < y ? -1 : x > y;
-}
-
 int ptd_dep_store_set(struct ptd_dep_context *c, struct ptd_deps *items, ptd_id *out,
                       struct ptd_err *err)
 {
@@ -445,7 +428,7 @@ int ptd_dep_store_set(struct ptd_dep_context *c, struct ptd_deps *items, ptd_id 
         if (store_fingerprint(c, items->items + from, to - from, &ids[count++], err) < 0)
             return -1;
     }
-    qsort(ids, count, sizeof(ptd_id), compare_id);
+    qsort(ids, count, sizeof(ptd_id), ptd_order_i64);
     PTD_CLEANUP_BUF struct ptd_buf blob = PTD_BUF_INIT;
     ptd_id last = 0;
     for (size_t i = 0; i < count; i++) {

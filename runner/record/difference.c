@@ -4,12 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-
-static int compare_u32(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return x < y ? -1 : x > y;
-}
+#include "base/order.h"
 
 /* Names have other numbers in another version, so those of the namespace are used. */
 static void add_bound(const struct ptd_ns_version *v, const struct ptd_definition *d,
@@ -19,7 +14,7 @@ static void add_bound(const struct ptd_ns_version *v, const struct ptd_definitio
     for (size_t i = 0; i < d->bind_count; i++)
         names[i] = v->names[d->binds[i]];
     if (d->bind_count)
-        qsort(names, d->bind_count, sizeof(uint32_t), compare_u32);
+        qsort(names, d->bind_count, sizeof(uint32_t), ptd_order_u32);
     ptd_buf_add(key, names, d->bind_count * sizeof(uint32_t));
 }
 

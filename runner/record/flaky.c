@@ -45,18 +45,32 @@ static int is_unchanged(struct ptd_state *state, ptd_id file, bool *same, struct
     return 0;
 }
 
+struct found {
+    struct ptd_buf depsets;
+    bool any;
+};
+
+static int see_record(const struct ptd_record *row, void *arg)
+{
+    struct found *found = arg;
+    found->any = true;
+    ptd_buf_add(&found->depsets, row->depsets, row->depsets_len);
+    return 0;
+}
+
 static int still_holds(struct ptd_state *state, ptd_id record, bool *holds, struct ptd_err *err)
 {
-    PTD_CLEANUP_BUF struct ptd_buf sets = PTD_BUF_INIT;
+    struct found found = {0};
     struct ptd_parts parts = {0};
-    if (ptd_store_record_get(state->store, record, &sets, holds, err) < 0 ||
-        ptd_parts_read(state->store, sets.data, sets.len, NULL, 0, &parts, err) < 0)
-        return -1;
-    int failed = 0;
+    int failed = ptd_store_record_get(state->store, record, see_record, &found, err) < 0 ||
+                 ptd_parts_read(state->store, found.depsets.data, found.depsets.len, NULL, 0,
+                                &parts, err) < 0;
+    ptd_buf_release(&found.depsets);
+    *holds = found.any;
     for (size_t i = 0; !failed && *holds && i < parts.count; i++)
         failed = is_unchanged(state, parts.items[i].file, holds, err);
     ptd_parts_release(&parts);
-    return failed;
+    return failed ? -1 : 0;
 }
 
 int ptd_flaky_save(struct ptd_flaky_notes *notes, struct ptd_state *state, ptd_id environment,

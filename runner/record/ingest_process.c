@@ -256,10 +256,9 @@ static int put_record(struct process *p, ptd_id node, ptd_id file, uint32_t outc
                       const struct ptd_buf *tests, struct ptd_err *err)
 {
     PTD_CLEANUP_BUF struct ptd_buf blob = PTD_BUF_INIT, labels = PTD_BUF_INIT;
-    bool failure = outcome == PTD_OUTCOME_FAILED || outcome == PTD_OUTCOME_ERROR;
     flags |= p->session_flags | p->in->controller_flags;
     /* A failure in nobody knows which state counts until the test has passed. */
-    if (failure && (flags & PTD_SCOPE_INCOMPLETE)) {
+    if (ptd_outcome_is_failure((int)outcome) && (flags & PTD_SCOPE_INCOMPLETE)) {
         flags = 0;
         sets->count = 0;
     }

@@ -133,3 +133,33 @@ void ptd_parts_release(struct ptd_parts *parts)
     ptd_map_release(&parts->by_fingerprint);
     *parts = (struct ptd_parts){0};
 }
+
+static int add_label(ptd_id id, const char *name, void *arg)
+{
+    struct ptd_labels *labels = arg;
+    ptd_map_put(&labels->ids, &id, sizeof(id), labels->count, NULL);
+    labels->names = ptd_xgrow(labels->names, &labels->cap, labels->count + 1, sizeof(char *));
+    labels->names[labels->count++] = ptd_xstrdup(name);
+    return 0;
+}
+
+int ptd_labels_load(struct ptd_labels *labels, struct ptd_store *store, struct ptd_err *err)
+{
+    return ptd_store_each_label(store, add_label, labels, err);
+}
+
+const char *ptd_labels_fixture(const struct ptd_labels *labels, uint64_t label)
+{
+    ptd_id id = (ptd_id)(label - PTD_LABEL_FIXTURE);
+    size_t at = ptd_map_find(&labels->ids, &id, sizeof(id));
+    return at == PTD_MAP_NONE ? NULL : labels->names[labels->ids.entries[at].value];
+}
+
+void ptd_labels_release(struct ptd_labels *labels)
+{
+    for (size_t i = 0; i < labels->count; i++)
+        free(labels->names[i]);
+    free(labels->names);
+    ptd_map_release(&labels->ids);
+    *labels = (struct ptd_labels){0};
+}

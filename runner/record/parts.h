@@ -36,6 +36,16 @@ bool ptd_parts_has_file(const struct ptd_parts *parts, ptd_id file);
 void ptd_parts_count(const struct ptd_parts *parts, bool (*is_file)(ptd_id file, void *arg),
                      void *arg, size_t *codes, size_t *files);
 void ptd_parts_release(struct ptd_parts *parts);
+/* Names of the fixtures that labels stand for. */
+struct ptd_labels {
+    struct ptd_map ids; /* id of a row of `label` → position in `names` */
+    char **names;       /* owned */
+    size_t count, cap;
+};
+int ptd_labels_load(struct ptd_labels *labels, struct ptd_store *store, struct ptd_err *err);
+/* The name of a fixture's label, NULL when there is none. */
+const char *ptd_labels_fixture(const struct ptd_labels *labels, uint64_t label);
+void ptd_labels_release(struct ptd_labels *labels);
 /* The test's own before its fixtures before what is shared by more tests. */
 uint64_t ptd_label_rank(uint64_t label);
 

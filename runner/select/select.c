@@ -27,6 +27,23 @@ struct selector {
     size_t paths_cap;
 };
 
+const struct ptd_select_record *ptd_select_holding(const struct ptd_select_record *records,
+                                                   const struct ptd_select_node *node,
+                                                   bool since_baseline)
+{
+    for (size_t i = node->first; i < node->first + node->count; i++)
+        if (records[i].broken == SIZE_MAX && (!since_baseline || records[i].baseline))
+            return &records[i];
+    return NULL;
+}
+
+bool ptd_select_is_below(const char *name, const char *nodeid)
+{
+    size_t n = strlen(nodeid);
+    return strncmp(name, nodeid, n) == 0 &&
+           (name[n] == '\0' || name[n] == '[' || strncmp(name + n, "::", 2) == 0);
+}
+
 static const char *scope_path_end(const char *argument)
 {
     const char *colons = strstr(argument, "::");
@@ -45,14 +62,6 @@ static bool file_in_scope(const struct ptd_select_input *in, const char *path)
     return false;
 }
 
-/* A node id argument selects the test itself and what lies below it (classes, parameters). */
-static bool below(const char *name, const char *argument)
-{
-    size_t n = strlen(argument);
-    return strncmp(name, argument, n) == 0 &&
-           (name[n] == '\0' || name[n] == '[' || strncmp(name + n, "::", 2) == 0);
-}
-
 /* 0 outside, 1 inside, 2 named by its node id. */
 static int test_in_scope(const struct ptd_select_input *in, const char *name, const char *path)
 {
@@ -61,7 +70,7 @@ static int test_in_scope(const struct ptd_select_input *in, const char *name, co
     int best = 0;
     for (const char *const *s = in->scope; *s; s++) {
         if (*scope_path_end(*s)) {
-            if (below(name, *s))
+            if (ptd_select_is_below(name, *s))
                 return 2;
         } else if (ptd_path_within(path, *s)) {
             best = 1;
@@ -98,21 +107,6 @@ static void keep_valid(struct ptd_selection *out, const struct ptd_select_record
     out->valid[out->valid_count++] = record->id;
 }
 
-static bool counts(const struct ptd_select_input *in, const struct ptd_select_record *r)
-{
-    return r->broken == SIZE_MAX && (!in->since_baseline || r->baseline);
-}
-
-/* The newest record whose dependencies all hold, or NULL. */
-static const struct ptd_select_record *valid_record(const struct ptd_select_input *in,
-                                                    const struct ptd_select_node *node)
-{
-    for (size_t i = 0; i < node->count; i++)
-        if (counts(in, &in->records[node->first + i]))
-            return &in->records[node->first + i];
-    return NULL;
-}
-
 /* Why no record counts: what broke the newest, or that it is not of the baseline. */
 static enum ptd_reason reason_of(const struct ptd_select_input *in,
                                  const struct ptd_select_node *node, size_t *broken)
@@ -128,11 +122,6 @@ static enum ptd_reason reason_of(const struct ptd_select_input *in,
     return PTD_REASON_BASELINE;
 }
 
-static bool is_failure(const struct ptd_select_record *r)
-{
-    return r->outcome == PTD_OUTCOME_FAILED || r->outcome == PTD_OUTCOME_ERROR;
-}
-
 static struct file_view look_at_file(struct selector *s, const char *path)
 {
     const struct ptd_select_input *in = s->in;
@@ -140,7 +129,7 @@ static struct file_view look_at_file(struct selector *s, const char *path)
     const struct ptd_select_node *node = number ? &in->nodes[number - 1] : NULL;
     struct file_view view = {
         .path = path, .broken = SIZE_MAX, .unaffected_from = s->out->deselect_count};
-    view.record = node ? valid_record(in, node) : NULL;
+    view.record = node ? ptd_select_holding(in->records, node, in->since_baseline) : NULL;
     if (!view.record) {
         view.collect = true;
         view.reason = reason_of(in, node, &view.broken);
@@ -162,7 +151,8 @@ static void look_at_test(struct selector *s, struct file_view *file, const char 
     size_t at = ptd_map_find(&s->tests, name, strlen(name));
     const struct ptd_select_node *node =
         at == PTD_MAP_NONE ? NULL : &in->nodes[s->tests.entries[at].value];
-    const struct ptd_select_record *valid = node ? valid_record(in, node) : NULL;
+    const struct ptd_select_record *valid =
+        node ? ptd_select_holding(in->records, node, in->since_baseline) : NULL;
     struct ptd_selected item = {.name = name, .broken = SIZE_MAX};
     int scope = test_in_scope(in, name, file->path);
     if (node && node->count)
@@ -175,11 +165,12 @@ static void look_at_test(struct selector *s, struct file_view *file, const char 
         item.reason = PTD_REASON_NAMED;
     else if (!valid)
         item.reason = reason_of(in, node, &item.broken);
-    else if (is_failure(valid))
+    else if (ptd_outcome_is_failure(valid->outcome))
         item.reason = PTD_REASON_FAILED;
     if (valid)
         keep_valid(s->out, valid);
-    bool affected = in->everything || scope == 2 || !valid || is_failure(valid);
+    bool affected =
+        in->everything || scope == 2 || !valid || ptd_outcome_is_failure(valid->outcome);
     if (affected && !scope) {
         /* Should pytest see the scope otherwise than we do, it runs. */
         s->out->outside++;

@@ -38,6 +38,14 @@ struct ptd_select_node {
     size_t first, count; /* its records, newest first */
 };
 
+/* The newest record of a node whose dependencies all hold, or NULL; `since_baseline`: only records
+ * of the baseline count. */
+const struct ptd_select_record *ptd_select_holding(const struct ptd_select_record *records,
+                                                   const struct ptd_select_node *node,
+                                                   bool since_baseline);
+/* A node id means the test itself and what lies below it: of a class, with other parameters. */
+bool ptd_select_is_below(const char *name, const char *nodeid);
+
 struct ptd_select_input {
     const struct ptd_select_node *nodes;
     size_t node_count;

@@ -251,17 +251,6 @@ static char *field(char **at, char stop)
     return start;
 }
 
-static int unhex(const char *text, struct ptd_hash128 *hash)
-{
-    for (int i = 0; i < 16; i++) {
-        unsigned value;
-        if (sscanf(text + i * 2, "%2x", &value) != 1)
-            return -1;
-        hash->bytes[i] = (unsigned char)value;
-    }
-    return 0;
-}
-
 static void take_distribution(struct ptd_packages *p, char *line)
 {
     char *name = field(&line, '\t'), *version = name ? field(&line, '\t') : NULL;
@@ -289,7 +278,7 @@ static bool use_kept(struct ptd_packages *p)
     ptd_hash128_text(&p->look, look);
     line = field(&at, '\n');
     if (!line || strcmp(line, look) != 0 || !(line = field(&at, '\n')) || strlen(line) != 32 ||
-        unhex(line, &p->site) < 0)
+        ptd_hash128_parse(line, &p->site) < 0)
         return false;
     while ((line = field(&at, '\n'))) {
         struct ptd_distribution *last = p->count ? &p->items[p->count - 1] : NULL;

@@ -164,12 +164,6 @@ int ptd_store_depset_get(struct ptd_store *store, ptd_id id, struct ptd_buf *blo
     return ptd_store_blob(store, SQL_DEPSET_ONE, id, blob, found, err);
 }
 
-int ptd_store_record_get(struct ptd_store *store, ptd_id id, struct ptd_buf *blob, bool *found,
-                         struct ptd_err *err)
-{
-    return ptd_store_blob(store, SQL_RECORD_ONE, id, blob, found, err);
-}
-
 const char *ptd_store_path(const struct ptd_store *store)
 {
     return store->path;

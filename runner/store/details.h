@@ -76,9 +76,6 @@ int ptd_store_fingerprint_get(struct ptd_store *store, ptd_id id, struct ptd_fin
                               struct ptd_buf *blob, bool *found, struct ptd_err *err);
 int ptd_store_depset_get(struct ptd_store *store, ptd_id id, struct ptd_buf *blob, bool *found,
                          struct ptd_err *err);
-/* The dependency sets of a record, as in struct ptd_record. */
-int ptd_store_record_get(struct ptd_store *store, ptd_id id, struct ptd_buf *blob, bool *found,
-                         struct ptd_err *err);
 
 /* A database by the path of its file, to be read only. */
 int ptd_store_open_file(const char *path, struct ptd_store **out, struct ptd_err *err);

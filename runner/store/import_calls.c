@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/order.h"
 #include "store/internal.h"
 #include "store/store.h"
 
@@ -22,16 +23,10 @@ static void add_calls(struct calls *out, const void *data, size_t len)
     }
 }
 
-static int compare_u64(const void *pa, const void *pb)
-{
-    uint64_t a = *(const uint64_t *)pa, b = *(const uint64_t *)pb;
-    return a < b ? -1 : a > b;
-}
-
 static void write_calls(struct calls *calls, struct ptd_buf *out)
 {
     if (calls->count)
-        qsort(calls->items, calls->count, sizeof(*calls->items), compare_u64);
+        qsort(calls->items, calls->count, sizeof(*calls->items), ptd_order_u64);
     for (size_t i = 0; i < calls->count; i++) {
         if (i && calls->items[i] == calls->items[i - 1])
             continue;

@@ -10,6 +10,10 @@
 #include "base/mem.h"
 #include "store/internal.h"
 
+#define RECORD_COLUMNS                                                                             \
+    "SELECT id, node_id, outcome, duration_us, run_id, baseline, depsets, tests, labels FROM "     \
+    "record"
+
 static const char *const statement_text[PTD_SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
     [SQL_BEGIN_READ] = "BEGIN",
@@ -71,10 +75,8 @@ static const char *const statement_text[PTD_SQL_COUNT] = {
                          " ORDER BY run_id DESC, id DESC) AS place FROM record"
                          " WHERE environment_id = ?1 AND node_id IN"
                          " (SELECT node_id FROM record WHERE run_id = ?3)) WHERE place > ?2)",
-    [SQL_RECORD_EACH] =
-        "SELECT id, node_id, outcome, duration_us, run_id, baseline, depsets, tests,"
-        " labels FROM record WHERE environment_id = ?1"
-        " ORDER BY node_id, run_id DESC, id DESC",
+    [SQL_RECORD_EACH] = RECORD_COLUMNS " WHERE environment_id = ?1"
+                                       " ORDER BY node_id, run_id DESC, id DESC",
     [SQL_BASELINE_CLEAR] = "UPDATE record SET baseline = 0"
                            " WHERE environment_id = ?1 AND baseline = 1",
     [SQL_BASELINE_SET] = "UPDATE record SET baseline = 1 WHERE id = ?1",
@@ -93,7 +95,7 @@ static const char *const statement_text[PTD_SQL_COUNT] = {
     [SQL_RUN_EACH] = "SELECT id, started, baseline, git_commit, recorded_at FROM run ORDER BY id",
     [SQL_ENVIRONMENT_EACH] = "SELECT id, name FROM environment ORDER BY name",
     [SQL_FINGERPRINT_ONE] = "SELECT file_id, version_id, codes FROM fingerprint WHERE id = ?1",
-    [SQL_RECORD_ONE] = "SELECT depsets FROM record WHERE id = ?1",
+    [SQL_RECORD_ONE] = RECORD_COLUMNS " WHERE id = ?1",
     [SQL_DEPSET_ONE] = "SELECT fingerprints FROM depset WHERE id = ?1",
 };
 
@@ -585,14 +587,11 @@ int ptd_store_each_node(struct ptd_store *store,
     return more;
 }
 
-int ptd_store_each_record(struct ptd_store *store, ptd_id environment,
-                          int (*visit)(const struct ptd_record *, void *), void *arg,
-                          struct ptd_err *err)
+/* Rows with the columns of RECORD_COLUMNS. */
+static int visit_records(struct ptd_store *store, sqlite3_stmt *stmt,
+                         int (*visit)(const struct ptd_record *, void *), void *arg,
+                         struct ptd_err *err)
 {
-    sqlite3_stmt *stmt = ptd_store_prepare(store, SQL_RECORD_EACH, err);
-    if (!stmt)
-        return -1;
-    sqlite3_bind_int64(stmt, 1, environment);
     int more, stopped = 0;
     while ((more = ptd_store_next(store, stmt, stopped, err)) > 0) {
         struct ptd_record record = {
@@ -612,6 +611,28 @@ int ptd_store_each_record(struct ptd_store *store, ptd_id environment,
         stopped = visit(&record, arg);
     }
     return more;
+}
+
+int ptd_store_each_record(struct ptd_store *store, ptd_id environment,
+                          int (*visit)(const struct ptd_record *, void *), void *arg,
+                          struct ptd_err *err)
+{
+    sqlite3_stmt *stmt = ptd_store_prepare(store, SQL_RECORD_EACH, err);
+    if (!stmt)
+        return -1;
+    sqlite3_bind_int64(stmt, 1, environment);
+    return visit_records(store, stmt, visit, arg, err);
+}
+
+int ptd_store_record_get(struct ptd_store *store, ptd_id id,
+                         int (*visit)(const struct ptd_record *, void *), void *arg,
+                         struct ptd_err *err)
+{
+    sqlite3_stmt *stmt = ptd_store_prepare(store, SQL_RECORD_ONE, err);
+    if (!stmt)
+        return -1;
+    sqlite3_bind_int64(stmt, 1, id);
+    return visit_records(store, stmt, visit, arg, err);
 }
 
 int ptd_store_each_used_version(struct ptd_store *store, int (*visit)(ptd_id, ptd_id, void *),

@@ -183,6 +183,10 @@ int ptd_store_each_node(struct ptd_store *store,
 int ptd_store_each_record(struct ptd_store *store, ptd_id environment,
                           int (*visit)(const struct ptd_record *, void *), void *arg,
                           struct ptd_err *err);
+/* The record with this id; not visited when there is none. */
+int ptd_store_record_get(struct ptd_store *store, ptd_id id,
+                         int (*visit)(const struct ptd_record *, void *), void *arg,
+                         struct ptd_err *err);
 /* Pairs (file, version) that fingerprints refer to. */
 int ptd_store_each_used_version(struct ptd_store *store, int (*visit)(ptd_id, ptd_id, void *),
                                 void *arg, struct ptd_err *err);
