@@ -7,6 +7,7 @@
 #include "cmd/inspect.h"
 #include "cmd/run.h"
 #include "cmd/workspace.h"
+#include "config/completions.h"
 #include "session/session.h"
 
 int ptd_cmd_answer(const struct ptd_buf *text, struct ptd_err *err)
@@ -38,6 +39,12 @@ static int pass_through(const struct ptd_options *options, int *status, struct p
     return failed;
 }
 
+static int completions(struct ptd_options *options, int *status, struct ptd_err *err)
+{
+    *status = 0;
+    return ptd_completions_write(stdout, options->words[0], err);
+}
+
 /* The commands of config/commands.c. */
 static const struct {
     const char *name;
@@ -45,6 +52,7 @@ static const struct {
 } commands[] = {
     {"explain", ptd_cmd_explain},
     {"inspect", ptd_cmd_inspect},
+    {"completions", completions},
 };
 
 static int dispatch_verb(struct ptd_options *options, int *status, struct ptd_err *err)

@@ -12,6 +12,8 @@ static const char *const of_explain[] = {
 
 static const char *const of_inspect[] = {"--json", "--cache-dir", "-h", "--help", NULL};
 
+static const char *const of_completions[] = {"-h", "--help", NULL};
+
 /* clang-format off */
 static const struct ptd_option_spec own_inspect[] = {
     {"--test", "NODEID", false, ptd_option_set_text, AT(inspect_test), NULL, PTD_GROUP_SELECT, NULL,
@@ -36,6 +38,14 @@ const struct ptd_command ptd_command_table[] = {
      " tests. DATABASE is a database file or the directory that holds one; without it, that of the"
      " project is taken.",
      of_inspect, own_inspect, sizeof(own_inspect) / sizeof(own_inspect[0]), 0, 1, false},
+    {"completions", "bash|zsh|fish",
+     "Print a completion script for a shell",
+     "Completes options, their values, commands, paths and, behind \"::\", node ids that are recorded."
+     " Packages and 'cmake --install' put the scripts where the shells look for them. By hand:\n"
+     "bash: pyt-diff completions bash > ~/.local/share/bash-completion/completions/pyt-diff\n"
+     "zsh: pyt-diff completions zsh > DIRECTORY/_pyt-diff, for a DIRECTORY of $fpath\n"
+     "fish: pyt-diff completions fish > ~/.config/fish/completions/pyt-diff.fish",
+     of_completions, NULL, 0, 1, 1, false},
 };
 /* clang-format on */
 

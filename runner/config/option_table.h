@@ -1,4 +1,4 @@
-/* Our own options as data: parsing and help are made from it. */
+/* Our own options as data: parsing, help and completions are made from it. */
 #ifndef PTD_CONFIG_OPTION_TABLE_H
 #define PTD_CONFIG_OPTION_TABLE_H
 

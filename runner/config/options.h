@@ -1,6 +1,7 @@
 /*
- * The command line: one table of our own options, from which parsing and --help are made (and later
- * the man page and completions); whatever is not ours is pytest's and is passed on in order.
+ * The command line: one table of our own options, from which parsing, --help and completions are
+ * made (and which a test compares with the man page); whatever is not ours is pytest's and is
+ * passed on in order.
  *
  * Rules: own options are long only and never abbreviated; `--name=value` and `--name value` both
  * work;
