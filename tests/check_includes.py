@@ -28,8 +28,10 @@ MAY_USE = {
     "session": {"config", "contract", "base"},
     "state": {"change", "store", "syntax", "contract", "base"},
     "record": {"journal", "state", "change", "store", "syntax", "contract", "base"},
+    "merge": {"state", "store", "contract", "base"},
     "cmd": {
         "report",
+        "merge",
         "select",
         "record",
         "state",

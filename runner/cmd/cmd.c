@@ -5,6 +5,7 @@
 
 #include "cmd/explain.h"
 #include "cmd/inspect.h"
+#include "cmd/merge_databases.h"
 #include "cmd/run.h"
 #include "cmd/workspace.h"
 #include "config/completions.h"
@@ -53,6 +54,7 @@ static const struct {
     {"explain", ptd_cmd_explain},
     {"inspect", ptd_cmd_inspect},
     {"completions", completions},
+    {"merge", ptd_cmd_merge},
 };
 
 static int dispatch_verb(struct ptd_options *options, int *status, struct ptd_err *err)

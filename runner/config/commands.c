@@ -13,6 +13,7 @@ static const char *const of_explain[] = {
 static const char *const of_inspect[] = {"--json", "--cache-dir", "-h", "--help", NULL};
 
 static const char *const of_completions[] = {"-h", "--help", NULL};
+static const char *const of_merge[] = {"-h", "--help", NULL};
 
 /* clang-format off */
 static const struct ptd_option_spec own_inspect[] = {
@@ -46,6 +47,14 @@ const struct ptd_command ptd_command_table[] = {
      "zsh: pyt-diff completions zsh > DIRECTORY/_pyt-diff, for a DIRECTORY of $fpath\n"
      "fish: pyt-diff completions fish > ~/.config/fish/completions/pyt-diff.fish",
      of_completions, NULL, 0, 1, 1, false},
+    {"merge", "OUT IN...",
+     "Several databases become one",
+     "Merge the recorded data of IN... into OUT, which is made, or replaced in one step. IN is a"
+     " database file or a directory (all files in it that end in .db).\n"
+     "The shards of one commit add up to what one run of all tests would have recorded. Of different"
+     " commits, each test keeps what was recorded of it: a warning names them. OUT has nothing but"
+     " what the inputs have; to keep what is in it, name it among them.",
+     of_merge, NULL, 0, 2, SIZE_MAX, false},
 };
 /* clang-format on */
 

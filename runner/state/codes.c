@@ -6,35 +6,21 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "state/code_list.h"
 #include "syntax/blocks.h"
 
-/* Keys are the four bytes of the line and the name; a value is the block + 1, 0 = not looked up. */
+/* A value of the list is the block + 1, 0 = not looked up. */
 struct ptd_codes {
     ptd_id version;
     struct ptd_map list;
     size_t saved; /* how many of them the store has */
 };
 
-static void put(struct ptd_codes *codes, uint32_t line, const char *name, size_t len, size_t *at)
-{
-    PTD_CLEANUP_BUF struct ptd_buf key = PTD_BUF_INIT;
-    ptd_buf_add(&key, &line, sizeof(line));
-    ptd_buf_add(&key, name, len);
-    *at = ptd_map_put(&codes->list, key.data, key.len, 0, NULL);
-}
-
 static int load(struct ptd_codes *codes, const struct ptd_buf *data, struct ptd_err *err)
 {
-    struct ptd_reader r = ptd_reader_init(data->data, data->len);
-    while (r.pos < r.end && !r.bad) {
-        uint32_t line = (uint32_t)ptd_reader_varint(&r);
-        size_t len = (size_t)ptd_reader_varint(&r), at;
-        const char *name = ptd_reader_bytes(&r, len);
-        if (!r.bad)
-            put(codes, line, name, len, &at);
-    }
+    int damaged = ptd_code_list_read(&codes->list, data);
     codes->saved = codes->list.count;
-    if (!r.bad)
+    if (!damaged)
         return 0;
     ptd_err_set(err, PTD_E_STORE, "the database is damaged: code objects of version %lld",
                 (long long)codes->version);
@@ -68,22 +54,14 @@ int ptd_codes_number(struct ptd_state *state, ptd_id version, uint32_t line, con
                      uint32_t *out, struct ptd_err *err)
 {
     struct ptd_codes *codes;
-    size_t at;
     if (strcmp(name, "<module>") == 0) {
         *out = 0;
         return 0;
     }
     if (codes_of(state, version, &codes, err) < 0)
         return -1;
-    put(codes, line, name, strlen(name), &at);
-    *out = (uint32_t)at + 1;
+    *out = (uint32_t)ptd_code_list_add(&codes->list, line, name, strlen(name)) + 1;
     return 0;
-}
-
-static void read_key(const struct ptd_map_entry *entry, uint32_t *line, const char **name)
-{
-    memcpy(line, entry->key, sizeof(*line));
-    *name = entry->key + sizeof(*line);
 }
 
 int ptd_codes_save(struct ptd_state *state, struct ptd_err *err)
@@ -93,15 +71,7 @@ int ptd_codes_save(struct ptd_state *state, struct ptd_err *err)
         PTD_CLEANUP_BUF struct ptd_buf data = PTD_BUF_INIT;
         if (codes->saved == codes->list.count)
             continue;
-        for (size_t k = 0; k < codes->list.count; k++) {
-            const struct ptd_map_entry *entry = &codes->list.entries[k];
-            const char *name;
-            uint32_t line;
-            read_key(entry, &line, &name);
-            ptd_buf_add_varint(&data, line);
-            ptd_buf_add_varint(&data, entry->len - sizeof(line));
-            ptd_buf_add(&data, name, entry->len - sizeof(line));
-        }
+        ptd_code_list_write(&codes->list, &data);
         if (ptd_store_set_codes(state->store, codes->version, data.data, data.len, err) < 0)
             return -1;
         codes->saved = codes->list.count;
@@ -121,7 +91,7 @@ uint32_t ptd_codes_block(struct ptd_state *state, ptd_id version, uint32_t numbe
     if (blocks) {
         const char *name;
         uint32_t line;
-        read_key(entry, &line, &name);
+        ptd_code_list_key(entry, &line, &name);
         entry->value = ptd_blocks_locate(blocks, line, name) + 1;
     }
     return (uint32_t)entry->value - 1; /* none is the largest number */

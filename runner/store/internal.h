@@ -60,6 +60,14 @@ enum ptd_sql {
     SQL_FINGERPRINT_ONE,
     SQL_DEPSET_ONE,
     SQL_RECORD_ONE,
+    SQL_VERSION_EACH,
+    SQL_FILE_PUT,
+    SQL_RUN_PUT,
+    SQL_RECORD_OFFER,
+    SQL_RECORD_FIND,
+    SQL_BASELINE_DROP,
+    SQL_FLAKY_PUT,
+    SQL_PRUNE_ALL,
     PTD_SQL_COUNT,
 };
 
@@ -70,6 +78,8 @@ struct ptd_store {
     sqlite3_stmt *statements[PTD_SQL_COUNT]; /* made when first used */
 };
 
+/* Opens a database of ours for writing; anything else there is PTD_E_USAGE, and stays as it is. */
+int ptd_store_open_existing(const char *path, struct ptd_store **out, struct ptd_err *err);
 /* Fills *err from the connection's last error; returns -1. */
 int ptd_store_fail(struct ptd_store *store, struct ptd_err *err, const char *what);
 /* The statement, ready to be bound; NULL and *err when it cannot be prepared. */
@@ -86,6 +96,8 @@ int ptd_store_look_up(struct ptd_store *store, sqlite3_stmt *stmt, ptd_id *out,
  * is a blob. */
 int ptd_store_blob(struct ptd_store *store, enum ptd_sql which, ptd_id id, struct ptd_buf *out,
                    bool *found, struct ptd_err *err);
+/* Binds what a record's row consists of, as ?1 to ?8; labels last. */
+void ptd_store_bind_record(sqlite3_stmt *stmt, ptd_id environment, const struct ptd_record *record);
 /* A version in a column, PTD_VERSION_UNKNOWN for NULL. */
 ptd_id ptd_store_version_at(sqlite3_stmt *stmt, int column);
 

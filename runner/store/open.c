@@ -15,6 +15,7 @@
 #include "store/internal.h"
 #include "store/schema.h"
 #include "store/store.h"
+#include "store/transplant.h"
 
 /* "PTDF": the first bytes of the file say whose database it is. */
 #define APPLICATION_ID 0x50544446
@@ -284,6 +285,48 @@ int ptd_store_open_file(const char *path, struct ptd_store **out, struct ptd_err
     }
     *out = store;
     return 0;
+}
+
+static int open_at(const char *path, struct ptd_store **out, struct ptd_err *err)
+{
+    struct ptd_store *store = ptd_xcalloc(1, sizeof(*store));
+    store->path = ptd_xstrdup(path);
+    if (open_file(store, err) == 0) {
+        *out = store;
+        return 0;
+    }
+    ptd_store_close(store);
+    return -1;
+}
+
+int ptd_store_create_file(const char *path, struct ptd_store **out, struct ptd_err *err)
+{
+    if (open_at(path, out, err) < 0)
+        return -1;
+    /* Nobody else sees it before it is whole, and what is not whole is thrown away. */
+    if (execute(*out, "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF", err,
+                "cannot write") == 0 &&
+        make_schema(*out, err) == 0)
+        return 0;
+    ptd_store_close(*out);
+    *out = NULL;
+    return -1;
+}
+
+int ptd_store_open_existing(const char *path, struct ptd_store **out, struct ptd_err *err)
+{
+    const char *why = NULL;
+    if (open_at(path, out, err) < 0)
+        return -1;
+    if (examine(*out, &why) != BAD)
+        return 0;
+    if (why)
+        ptd_err_set(err, PTD_E_USAGE, "%s %s, and is not overwritten", path, why);
+    else
+        ptd_store_fail(*out, err, "cannot read");
+    ptd_store_close(*out);
+    *out = NULL;
+    return -1;
 }
 
 void ptd_store_close(struct ptd_store *store)

@@ -14,6 +14,13 @@
     "SELECT id, node_id, outcome, duration_us, run_id, baseline, depsets, tests, labels FROM "     \
     "record"
 
+#define RECORD_INSERT                                                                              \
+    "INSERT INTO record (environment_id, node_id, depsets, run_id, outcome,"                       \
+    " duration_us, tests, labels) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"                         \
+    " ON CONFLICT (node_id, environment_id, depsets) DO UPDATE SET"                                \
+    " run_id = excluded.run_id, outcome = excluded.outcome,"                                       \
+    " duration_us = excluded.duration_us, tests = excluded.tests, labels = excluded.labels"
+
 static const char *const statement_text[PTD_SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
     [SQL_BEGIN_READ] = "BEGIN",
@@ -64,12 +71,7 @@ static const char *const statement_text[PTD_SQL_COUNT] = {
     [SQL_NODE_GET] = "SELECT id FROM node WHERE is_file = ?1 AND name = ?2",
     [SQL_NODE_EACH] = "SELECT id, name, file_id, is_file FROM node",
     [SQL_RUN_ADD] = "INSERT INTO run (baseline, git_commit, recorded_at) VALUES (?1, ?2, ?3)",
-    [SQL_RECORD_PUT] = "INSERT INTO record (environment_id, node_id, depsets, run_id, outcome,"
-                       " duration_us, tests, labels) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
-                       " ON CONFLICT (node_id, environment_id, depsets) DO UPDATE SET"
-                       " run_id = excluded.run_id, outcome = excluded.outcome,"
-                       " duration_us = excluded.duration_us, tests = excluded.tests,"
-                       " labels = excluded.labels",
+    [SQL_RECORD_PUT] = RECORD_INSERT,
     [SQL_RECORD_PRUNE] = "DELETE FROM record WHERE baseline = 0 AND id IN (SELECT id FROM"
                          " (SELECT id, row_number() OVER (PARTITION BY node_id"
                          " ORDER BY run_id DESC, id DESC) AS place FROM record"
@@ -96,6 +98,26 @@ static const char *const statement_text[PTD_SQL_COUNT] = {
     [SQL_ENVIRONMENT_EACH] = "SELECT id, name FROM environment ORDER BY name",
     [SQL_FINGERPRINT_ONE] = "SELECT file_id, version_id, codes FROM fingerprint WHERE id = ?1",
     [SQL_RECORD_ONE] = RECORD_COLUMNS " WHERE id = ?1",
+    [SQL_VERSION_EACH] = "SELECT id, hash FROM version",
+    [SQL_FILE_PUT] = "UPDATE file SET size = ?2, mtime = ?3, ctime = ?4, inode = ?5,"
+                     " hashed_at = ?6, version_id = ?7, changed_at = ?8 WHERE id = ?1",
+    [SQL_RUN_PUT] = "INSERT INTO run (id, started, baseline, git_commit, recorded_at)"
+                    " VALUES (?1, ?2, ?3, ?4, ?5)",
+    [SQL_RECORD_OFFER] = RECORD_INSERT " WHERE excluded.run_id > record.run_id",
+    [SQL_RECORD_FIND] = "SELECT id FROM record WHERE node_id = ?1 AND environment_id = ?2"
+                        " AND depsets = ?3",
+    [SQL_BASELINE_DROP] = "UPDATE record SET baseline = 0"
+                          " WHERE node_id = ?1 AND environment_id = ?2 AND baseline = 1",
+    [SQL_FLAKY_PUT] = "INSERT INTO flaky VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+                      " ON CONFLICT (node_id, environment_id) DO UPDATE SET"
+                      " times = max(times, excluded.times), last = max(last, excluded.last),"
+                      " outcome_before = CASE WHEN excluded.last > last"
+                      " THEN excluded.outcome_before ELSE outcome_before END,"
+                      " outcome_after = CASE WHEN excluded.last > last"
+                      " THEN excluded.outcome_after ELSE outcome_after END",
+    [SQL_PRUNE_ALL] = "DELETE FROM record WHERE baseline = 0 AND id IN (SELECT id FROM"
+                      " (SELECT id, row_number() OVER (PARTITION BY node_id, environment_id"
+                      " ORDER BY run_id DESC, id DESC) AS place FROM record) WHERE place > ?1)",
     [SQL_DEPSET_ONE] = "SELECT fingerprints FROM depset WHERE id = ?1",
 };
 
@@ -512,12 +534,8 @@ int ptd_store_run_start(struct ptd_store *store, bool baseline, const char *comm
     return 0;
 }
 
-int ptd_store_record(struct ptd_store *store, ptd_id environment, const struct ptd_record *record,
-                     struct ptd_err *err)
+void ptd_store_bind_record(sqlite3_stmt *put, ptd_id environment, const struct ptd_record *record)
 {
-    sqlite3_stmt *put = ptd_store_prepare(store, SQL_RECORD_PUT, err);
-    if (!put)
-        return -1;
     sqlite3_bind_int64(put, 1, environment);
     sqlite3_bind_int64(put, 2, record->node);
     sqlite3_bind_blob64(put, 3, record->depsets_len ? record->depsets : "", record->depsets_len,
@@ -533,6 +551,15 @@ int ptd_store_record(struct ptd_store *store, ptd_id environment, const struct p
         sqlite3_bind_blob64(put, 8, record->labels, record->labels_len, SQLITE_STATIC);
     else
         sqlite3_bind_null(put, 8);
+}
+
+int ptd_store_record(struct ptd_store *store, ptd_id environment, const struct ptd_record *record,
+                     struct ptd_err *err)
+{
+    sqlite3_stmt *put = ptd_store_prepare(store, SQL_RECORD_PUT, err);
+    if (!put)
+        return -1;
+    ptd_store_bind_record(put, environment, record);
     return ptd_store_run(store, put, err, "cannot write");
 }
 
