@@ -71,13 +71,11 @@ static void print_commands(FILE *out)
 
 static void print_command_names(FILE *out)
 {
-    char names[512] = "Commands: ";
+    char names[512] = "Commands (COMMAND --help tells more): ";
     for (size_t i = 0; i < ptd_command_count; i++) {
         size_t n = strlen(names);
         snprintf(names + n, sizeof(names) - n, "%s%s", i ? ", " : "", ptd_command_table[i].name);
     }
-    size_t n = strlen(names);
-    snprintf(names + n, sizeof(names) - n, "; 'pyt-diff COMMAND --help' tells more.");
     wrapped(out, names, 0);
 }
 
