@@ -73,6 +73,8 @@ static void add_suspect(struct ptd_once *o, uint32_t scope)
     if (names == j->scopes[scope].label || code >= j->code_count)
         return; /* not by this tracer */
     names += *names == ' ';
+    if (!has_word(names, '@', 0) && !has_word(names, 0, 0))
+        return; /* keeps nothing: no source is parsed for it */
     uint32_t file = j->codes[code].file, block;
     const struct ptd_blocks *blocks = ptd_once_blocks(&o->names, file);
     block = ptd_once_code_block(&o->names, (uint32_t)code);

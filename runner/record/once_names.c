@@ -228,11 +228,14 @@ static bool may_mention(struct ptd_once_names *n, uint32_t file)
     bool found = false;
     if (n->files[file].sought)
         return n->files[file].known;
-    if (f->at == SIZE_MAX || f->version <= 0)
+    if (f->at == SIZE_MAX || f->version <= 0 || n->files[file].silent_of == n->index.count + 1)
         return false;
     if (ptd_store_get_source(n->deps->state->store, f->version, &source, &found, NULL) < 0)
         return false;
-    return !found || has_name(n, source.data, source.len);
+    if (!found || has_name(n, source.data, source.len))
+        return true;
+    n->files[file].silent_of = n->index.count + 1;
+    return false;
 }
 
 static void follow_all(struct ptd_once_names *n)

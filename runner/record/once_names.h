@@ -44,6 +44,7 @@ struct ptd_once_file {
     size_t names_of;                 /* entries of the map when `names` was made */
     struct ptd_once_set *by_block;   /* owned; per block, made when first asked for */
     bool *block_made;                /* owned */
+    size_t silent_of;                /* entries of the map when its source had none of them, + 1 */
     struct ptd_once_set module;      /* suspects that everybody who imports it may be served by */
 };
 
