@@ -1,11 +1,11 @@
 #include "base/hash.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "base/hex.h"
 #include "base/mem.h"
 
 uint64_t ptd_hash64(const void *data, size_t len)
@@ -29,8 +29,7 @@ struct ptd_hash128 ptd_hash128(const void *data, size_t len)
 
 void ptd_hash128_text(const struct ptd_hash128 *hash, char text[33])
 {
-    for (int i = 0; i < 16; i++)
-        snprintf(text + i * 2, 3, "%02x", hash->bytes[i]);
+    ptd_hex_write(hash->bytes, sizeof(hash->bytes), text);
 }
 
 int ptd_hash128_equal(const struct ptd_hash128 *a, const struct ptd_hash128 *b)
@@ -40,13 +39,7 @@ int ptd_hash128_equal(const struct ptd_hash128 *a, const struct ptd_hash128 *b)
 
 int ptd_hash128_parse(const char *text, struct ptd_hash128 *out)
 {
-    for (int i = 0; i < 16; i++) {
-        unsigned value;
-        if (sscanf(text + i * 2, "%2x", &value) != 1)
-            return -1;
-        out->bytes[i] = (unsigned char)value;
-    }
-    return 0;
+    return ptd_hex_read(text, strnlen(text, 32), out->bytes, sizeof(out->bytes));
 }
 
 int ptd_hash128_file(const char *path, struct ptd_hash128 *out, struct ptd_err *err)
