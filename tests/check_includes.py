@@ -26,6 +26,7 @@ MAY_USE = {
     "select": {"contract", "base"},
     "report": {"select", "contract", "base"},  # the selection is a value
     "session": {"config", "contract", "base"},
+    "serve": {"contract", "base"},  # a program of its own
     "state": {"change", "store", "syntax", "contract", "base"},
     "record": {"journal", "state", "change", "store", "syntax", "contract", "base"},
     "merge": {"state", "store", "contract", "base"},
@@ -45,13 +46,16 @@ MAY_USE = {
         "contract",
         "base",
     },
-    "main": {"cmd", "config", "contract", "base"},
+    "main": {"cmd", "serve", "config", "contract", "base"},
     "embed": {"contract", "base"},
 }
 
 # System headers that only these layers may include, and the pkg-config package they come with.
 RESERVED = {
-    "sqlite3.h": ({"store", "lines"}, "sqlite3"),
+    "sqlite3.h": ({"store", "lines", "serve"}, "sqlite3"),
+    "microhttpd.h": ({"serve"}, "libmicrohttpd"),
+    "jansson.h": ({"serve"}, "jansson"),
+    "nettle/sha2.h": ({"serve"}, "nettle"),
     "tree_sitter/api.h": ({"syntax"}, "tree-sitter"),
     "xxhash.h": ({"base"}, "libxxhash"),
     "Python.h": ({"embed"}, None),

@@ -7,6 +7,7 @@
 #include "cmd/inspect.h"
 #include "cmd/merge_databases.h"
 #include "cmd/run.h"
+#include "cmd/serve.h"
 #include "cmd/workspace.h"
 #include "config/completions.h"
 #include "session/session.h"
@@ -55,6 +56,7 @@ static const struct {
     {"inspect", ptd_cmd_inspect},
     {"completions", completions},
     {"merge", ptd_cmd_merge},
+    {"serve", ptd_cmd_serve},
 };
 
 static int dispatch_verb(struct ptd_options *options, int *status, struct ptd_err *err)

@@ -14,6 +14,7 @@ static const char *const of_inspect[] = {"--json", "--cache-dir", "-h", "--help"
 
 static const char *const of_completions[] = {"-h", "--help", NULL};
 static const char *const of_merge[] = {"-h", "--help", NULL};
+static const char *const of_serve[] = {"--json", "-h", "--help", NULL};
 
 /* clang-format off */
 static const struct ptd_option_spec own_inspect[] = {
@@ -55,6 +56,14 @@ const struct ptd_command ptd_command_table[] = {
      " commits, each test keeps what was recorded of it: a warning names them. OUT has nothing but"
      " what the inputs have; to keep what is in it, name it among them.",
      of_merge, NULL, 0, 2, SIZE_MAX, false},
+    {"serve", "[token add NAME | token list | token revoke NAME]",
+     "The server of a pass cache, and its tokens",
+     "Serve a pass cache over HTTP until SIGTERM or SIGINT: which tests passed with which"
+     " dependencies. The protocol is that of dryci, whose clients can use it too.\n"
+     "Clients show a token. token add makes one and prints it, this once; token list names them;"
+     " token revoke ends one. All three work while the server runs.\n"
+     "For TLS, put it behind a proxy. -v logs each request.",
+     of_serve, ptd_serve_option_table, PTD_SERVE_OPTIONS, 0, 3, false},
 };
 /* clang-format on */
 

@@ -21,6 +21,10 @@ struct ptd_command {
     bool pytest;        /* arguments of pytest may follow behind "--" */
 };
 
+/* The options of `serve` (config/serve_options.c). */
+#define PTD_SERVE_OPTIONS 9
+extern const struct ptd_option_spec ptd_serve_option_table[PTD_SERVE_OPTIONS];
+
 extern const struct ptd_command ptd_command_table[];
 extern const size_t ptd_command_count;
 

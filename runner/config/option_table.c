@@ -45,6 +45,18 @@ static int set_number(struct ptd_options *options, const struct ptd_option_spec 
     return 0;
 }
 
+int ptd_option_set_number(struct ptd_options *options, const struct ptd_option_spec *spec,
+                          const char *value, struct ptd_err *err)
+{
+    return set_number(options, spec, value, err);
+}
+
+int ptd_option_set_flag(struct ptd_options *options, const struct ptd_option_spec *spec,
+                        const char *value, struct ptd_err *err)
+{
+    return set_flag(options, spec, value, err);
+}
+
 /* Position of `value` in "a|b|c", -1 when it is not there. */
 static int choice(const char *choices, const char *value)
 {

@@ -31,11 +31,20 @@ enum ptd_mode {
     PTD_MODE_ALL,
 };
 
+/* Of `pyt-diff serve`; 0 and NULL: the server's own defaults (serve/arguments.h). */
+struct ptd_serve_options {
+    const char *database, *listen, *project;
+    int max_request; /* MiB */
+    int max_rate, max_clients, keep, expires;
+    bool read_only;
+};
+
 struct ptd_options {
     const char *verb;   /* the command's name (config/commands.h), NULL = run */
     const char **words; /* its positional arguments; owned array of borrowed */
     size_t word_count;
     const char *inspect_test, *inspect_file; /* inspect --test, --file */
+    struct ptd_serve_options serve;
     /* what to do instead of running */
     bool help, short_help, version;
 

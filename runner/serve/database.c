@@ -130,22 +130,31 @@ static int execute(struct ptd_serve_db *db, const char *text, struct ptd_err *er
     return sqlite3_exec(db->db, text, NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(db, err);
 }
 
-/* In a transaction, since two may start at the same time. */
-static int make_tables(struct ptd_serve_db *db, struct ptd_err *err)
+/* Whether it is a database of ours, or an empty one; before anything is written to it. */
+static int check_file(struct ptd_serve_db *db, bool *ours, struct ptd_err *err)
 {
     int64_t application = ask(db->db, "PRAGMA application_id");
     int64_t version = ask(db->db, "PRAGMA user_version");
-    if (application == APPLICATION_ID && version == SCHEMA_VERSION)
-        return 0;
     if (application < 0 || version < 0)
         return fail(db, err);
-    if (application == APPLICATION_ID && version)
+    *ours = application == APPLICATION_ID;
+    if (*ours && version != SCHEMA_VERSION)
         return ptd_err_set(err, PTD_E_STORE, "database %s is of another version (%lld)", db->path,
                            (long long)version);
-    if (application || ask(db->db, "SELECT count(*) FROM sqlite_master") != 0) {
-        ptd_err_set(err, PTD_E_STORE, "%s is not a database of the pass cache", db->path);
-        return ptd_err_hint(err, "name another file with --db");
-    }
+    if (*ours || (application == 0 && ask(db->db, "SELECT count(*) FROM sqlite_master") == 0))
+        return 0;
+    ptd_err_set(err, PTD_E_STORE, "%s is not a database of the pass cache", db->path);
+    return ptd_err_hint(err, "name another file with --db");
+}
+
+/* In a transaction, since two may start at the same time. */
+static int make_tables(struct ptd_serve_db *db, struct ptd_err *err)
+{
+    bool ours = false;
+    if (check_file(db, &ours, err) < 0)
+        return -1;
+    if (ours)
+        return 0;
     PTD_CLEANUP_FREE char *all =
         ptd_xasprintf("%s PRAGMA application_id = %d; PRAGMA user_version = %d;", schema,
                       APPLICATION_ID, SCHEMA_VERSION);
@@ -177,17 +186,17 @@ int ptd_serve_db_open(const char *path, struct ptd_serve_db **out, struct ptd_er
     struct ptd_serve_db *db = ptd_xcalloc(1, sizeof(*db));
     db->path = ptd_xstrdup(path);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
-    int failed = sqlite3_open_v2(path, &db->db, flags, NULL) != SQLITE_OK ? fail(db, err) : 0;
+    bool ours = false;
+    int failed = sqlite3_open_v2(path, &db->db, flags, NULL) != SQLITE_OK ||
+                 sqlite3_busy_timeout(db->db, BUSY_MS) != SQLITE_OK;
+    failed = failed ? fail(db, err) : check_file(db, &ours, err);
     if (!failed)
-        failed = sqlite3_busy_timeout(db->db, BUSY_MS) != SQLITE_OK ||
-                 execute(db,
+        failed = execute(db,
                          "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                          "PRAGMA foreign_keys = ON",
-                         err) < 0;
-    if (!failed && ask(db->db, "PRAGMA application_id") != APPLICATION_ID)
+                         err);
+    if (!failed && !ours)
         failed = make_in_transaction(db, err);
-    else if (!failed)
-        failed = make_tables(db, err);
     if (failed) {
         ptd_serve_db_close(db);
         return -1;
