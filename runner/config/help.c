@@ -91,8 +91,7 @@ static const char usage[] =
     "Usage: pyt-diff [OPTIONS] [PYTEST ARGUMENTS]\n"
     "       pyt-diff COMMAND [OPTIONS] [ARGUMENTS]\n"
     "\n"
-    "Runs pytest on the tests that your changes affect. The first run runs all tests\n"
-    "and records what each depends on.\n";
+    "Runs pytest on the tests that your changes affect. The first run records all.\n";
 
 static const char in_full[] =
     "\n"
