@@ -54,6 +54,9 @@ class _State:
         self.ignored = frozenset()
         self.told = set()  # entries of sys.path that the journal has
         self.deselected = 0
+        # How pytest-xdist distributes, in its workers: --dist, and --maxschedchunk or 0.
+        self.dist = ""
+        self.chunk = 0
         self.summary_done = False
 
 
@@ -327,8 +330,16 @@ def _report_collected(items, interrupted):
 def pytest_collection_modifyitems(session, config, items):
     _report_collected(items, interrupted=False)
     yield
-    if _s.plan and _s.plan.get("select"):
+    if not _s.plan:
+        return
+    if _s.plan.get("markers"):
+        _note_marked(items)
+    if _s.plan.get("select"):
         _deselect(config, items)
+    if _s.plan.get("first"):
+        _put_first(config, items)
+    elif _s.plan.get("slow"):
+        _spread_slow(config, items)
 
 
 # ---- selection ----
@@ -349,15 +360,156 @@ def _is_kept(nodeid, keep):
     return True
 
 
+def _is_marked(item):
+    return any(item.get_closest_marker(name) is not None for name in _s.plan["markers"])
+
+
+def _note_marked(items):
+    """Tell the engine which of the tests in the collected files have the markers."""
+    marked = [i.nodeid for i in items if _is_marked(i)]
+    files = sorted({i.nodeid.partition("::")[0] for i in items})
+    text = "".join(name + "\0" for name in files + [""] + marked)
+    path = os.path.join(os.environ["PYT_DIFF_SESSION"], "marked")
+    mine = "%s.%d" % (path, os.getpid())  # each worker has the same to say
+    try:
+        with open(mine, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+            file.write(text)
+        os.replace(mine, path)
+    except OSError:
+        pass  # then it is found out again
+
+
+def _elsewhere():
+    """Whether a test belongs to another shard; those that no list names are shared out by name."""
+    shard, shards = _s.plan["shard"], _s.plan["shards"]
+    here, elsewhere = set(_s.plan["here"]), set(_s.plan["elsewhere"])
+
+    def belongs(nodeid):
+        if nodeid in here:
+            return False
+        if nodeid in elsewhere:
+            return True
+        return 1 + zlib.crc32(nodeid.encode("utf-8", "surrogateescape")) % shards != shard
+
+    if not shards:
+        return lambda nodeid: False
+    import zlib
+
+    return belongs
+
+
 def _deselect(config, items):
     unaffected = set(_s.plan["deselect"])
     keep = set(_s.plan["keep"])
-    removed = [i for i in items if i.nodeid in unaffected and not _is_kept(i.nodeid, keep)]
+    elsewhere = _elsewhere()
+
+    def is_removed(item):
+        if elsewhere(item.nodeid):
+            return True
+        if _is_kept(item.nodeid, keep):
+            return False
+        return item.nodeid in unaffected or (_s.plan["markers"] and _is_marked(item))
+
+    removed = [item for item in items if is_removed(item)]
     if removed:
         gone = set(map(id, removed))
         items[:] = [i for i in items if id(i) not in gone]
         config.hook.pytest_deselected(items=removed)
     _s.deselected = len(removed)
+
+
+# ---- order ----
+
+
+_WIDER = {"class": 1, "module": 2, "package": 3}
+
+
+def _unit(item):
+    """What a test shares a fixture with that is set up again when others come between: its class or
+    module, a package, tests with the same parameter. None: nothing.
+    """
+    definitions = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
+    rank = max([_WIDER.get(d[-1].scope, 0) for d in definitions.values() if d] or [0])
+    callspec = getattr(item, "callspec", None)
+    for argument, scope in getattr(callspec, "_arg2scope", {}).items():
+        if getattr(scope, "value", scope) == "session":
+            return (argument, getattr(callspec, "indices", {}).get(argument))
+    path = item.nodeid.partition("::")[0]
+    return (None, item.parent.nodeid, path, path.rpartition("/")[0] + "/")[rank]
+
+
+def _put_first(config, items):
+    """In the order of the plan, but what shares a fixture stays together within failed, affected
+    and the rest: the first of them says where.
+    """
+    place, rank = {}, {}
+    for number, names in enumerate(_s.plan["order"]):
+        for name in names:
+            place[name] = len(place)
+            rank[name] = number
+    new = len(_s.plan["order"][0]) - 0.5
+    first = {}
+    keyed = []
+    for item in items:
+        at = place.get(item.nodeid, new)
+        group = rank.get(item.nodeid, 1)
+        unit = _unit(item)
+        key = (group, unit if unit is not None else item.nodeid)
+        first[key] = min(first.get(key, at), at)
+        keyed.append((key, at, item))
+    keyed.sort(key=lambda entry: (entry[0][0], first[entry[0]], entry[1]))
+    front = [entry[2] for entry in keyed if entry[0][0] < 2]
+    items[:] = _deal(front, [entry[2] for entry in keyed[len(front) :]], config)
+
+
+def _spread_slow(config, items):
+    """Slow tests begin the shares of the workers, longest first; the rest stays as it is."""
+    workers = _workers(config)
+    if workers < 2 or _s.dist not in ("load", "worksteal"):
+        return
+    seconds = dict(_s.plan["slow"])
+    total = sum(seconds.get(item.nodeid, 0) for item in items)
+    by_name = {item.nodeid: item for item in items}
+    # What matters to the end of the run: a fair part of one worker's work.
+    slow = [
+        by_name[name]
+        for name, took in _s.plan["slow"]
+        if name in by_name and took * 20 * workers >= total
+    ]
+    moved = set(map(id, slow))
+    items[:] = _deal(slow, [item for item in items if id(item) not in moved], config)
+
+
+def _workers(config):
+    return getattr(config, "workerinput", {}).get("workercount", 1)
+
+
+def _share(count, workers):
+    """How many tests in a row pytest-xdist gives a worker to begin with; 0: it deals them out."""
+    if _s.dist == "worksteal":
+        return count // workers
+    if _s.dist != "load" or count < 2 * workers:
+        return 0
+    chunk = count // workers // 4
+    return max(min(chunk, _s.chunk) if _s.chunk else chunk, 2)
+
+
+def _deal(ordered, rest, config):
+    """Such an order that the workers begin with the first of `ordered`, as in dealing cards."""
+    import itertools
+
+    workers = _workers(config)
+    count = len(ordered) + len(rest)
+    share = _share(count, workers)
+    if workers < 2 or not share:
+        return ordered + rest
+    dealt = ordered[: workers * share]
+    queue = iter(ordered[len(dealt) :] + rest)
+    out = []
+    for worker in range(workers):
+        mine = dealt[worker::workers]
+        out += mine + list(itertools.islice(queue, share - len(mine)))
+    return out + list(queue)
 
 
 def _count_ignored(config, count):
@@ -383,6 +535,12 @@ class _Controller:
         for spec in specs:
             if command and spec.popen and not spec.python:
                 spec.python = command
+
+    @_hook(optionalhook=True)
+    def pytest_configure_node(self, node):
+        # A worker is not told how the tests are distributed.
+        node.workerinput["pytdiff_dist"] = node.config.getvalue("dist")
+        node.workerinput["pytdiff_chunk"] = node.config.getoption("maxschedchunk", None) or 0
 
     @_hook(optionalhook=True)
     def pytest_testnodedown(self, node):
@@ -513,6 +671,9 @@ def pytest_addoption(parser):
     parser.addini("diff_opaque", "read by pyt-diff: run or trust", default=None)
     for name in ("diff_env", "diff_ignore_env"):
         parser.addini(name, "environment variables that always or never count", "args")
+    parser.addini("diff_exclude_e2e", "read by pyt-diff: true or false", default=None)
+    for name in ("diff_e2e_markers", "diff_e2e_paths"):
+        parser.addini(name, "what is an end-to-end test", "args")
 
 
 @_hook(tryfirst=True)
@@ -529,6 +690,8 @@ def pytest_configure(config):
         _s.ignored = frozenset(os.path.realpath(os.path.join(base, p)) for p in _s.plan["ignore"])
     if hasattr(config, "workerinput"):
         _s.role = "worker"
+        _s.dist = config.workerinput.get("pytdiff_dist", "")
+        _s.chunk = config.workerinput.get("pytdiff_chunk", 0)
     elif config.pluginmanager.hasplugin("xdist"):
         config.pluginmanager.register(_Controller(), "_pytdiff_controller")
     if _c.state()[0]:

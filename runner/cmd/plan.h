@@ -7,9 +7,19 @@
 #include "base/err.h"
 #include "select/select.h"
 
-/* `keep`: node ids, NULL-terminated. `lines` needs `record`. */
-int ptd_plan_write(const char *session_dir, const char *rootdir, bool record, bool lines,
-                   bool select, const struct ptd_selection *selection, const char *const *keep,
-                   struct ptd_err *err);
+struct ptd_plan {
+    const char *rootdir;
+    bool record;
+    bool lines;  /* needs `record` */
+    bool select; /* false: everything runs, as pytest has it */
+    bool first;
+    bool spread; /* workers of pytest-xdist share the tests */
+    unsigned shard, shards;
+    const struct ptd_selection *selection;
+    const char *const *keep;    /* node ids, NULL-terminated, or NULL */
+    const char *const *markers; /* the same */
+};
+
+int ptd_plan_write(const char *session_dir, const struct ptd_plan *plan, struct ptd_err *err);
 
 #endif

@@ -13,6 +13,7 @@
 #include "base/path.h"
 #include "cmd/audit.h"
 #include "cmd/cmd.h"
+#include "cmd/e2e.h"
 #include "cmd/leftover.h"
 #include "cmd/line_coverage.h"
 #include "cmd/plan.h"
@@ -33,6 +34,7 @@ struct run {
     bool everything;
     struct ptd_ingest_result recorded; /* of this run; `recorded.run` is 0 when nothing was */
     struct ptd_audit *audit;           /* with --audit, else NULL */
+    struct ptd_e2e e2e;
     bool unknown_paths; /* an argument names nothing that exists: pytest knows what to say */
     int no_lines;       /* -1: the file of --line-coverage could not be written */
     int status;
@@ -111,6 +113,7 @@ static void release(struct run *r)
     free(r->keep);
     ptd_ingest_result_release(&r->recorded);
     ptd_audit_free(r->audit);
+    ptd_e2e_release(&r->e2e);
     ptd_verdict_release(&r->verdict);
     ptd_workspace_close(&r->w);
 }
@@ -133,6 +136,7 @@ static void idle_key(const struct run *r, char text[33])
     ptd_buf_add(&all, &r->w.digest, sizeof(r->w.digest));
     for (char **s = r->scope; s && *s; s++)
         ptd_buf_add(&all, *s, strlen(*s) + 1);
+    ptd_e2e_describe(&r->e2e, &all);
     struct ptd_hash128 hash = ptd_hash128(all.data, all.len);
     ptd_hash128_text(&hash, text);
 }
@@ -143,7 +147,7 @@ static bool known_idle(struct run *r, size_t *total)
     const struct ptd_options *o = r->options;
     PTD_CLEANUP_FREE char *value = NULL;
     char digest[33];
-    if (r->everything || o->since_baseline || o->baseline || (r->keep && r->keep[0]) ||
+    if (r->everything || o->first || o->since_baseline || o->baseline || (r->keep && r->keep[0]) ||
         r->unknown_paths || o->json || o->dry_run || o->audit)
         return false;
     idle_key(r, digest);
@@ -158,7 +162,8 @@ static void remember_idle(struct run *r)
 {
     const struct ptd_selection *s = &r->verdict.selection;
     char digest[33];
-    if (!r->w.writable || s->count || s->outside || r->options->since_baseline || r->everything)
+    if (!r->w.writable || s->count || s->outside || s->left_out || r->options->since_baseline ||
+        r->everything)
         return;
     idle_key(r, digest);
     PTD_CLEANUP_FREE char *value = ptd_xasprintf("%s %zu", digest, s->total);
@@ -180,6 +185,11 @@ static struct ptd_summary summary_of(struct run *r)
         .no_data = r->verdict.no_data,
         .everything = r->everything,
         .changed_files = ptd_workspace_changed_files(&r->w),
+        .first = r->options->first,
+        .shard = r->options->shard,
+        .shards = r->options->shards,
+        .narrowed = r->options->narrowed,
+        .parallel = r->options->parallel,
     };
 }
 
@@ -259,7 +269,8 @@ static char *current_commit(const char *root)
 static int ingest(struct run *r, struct ptd_session_dir *dir, const struct ptd_session_facts *facts)
 {
     struct ptd_err err = {0};
-    int failed = ptd_session_ingest(&r->w, dir->path, facts, &r->recorded, &err);
+    int failed = ptd_session_ingest(&r->w, dir->path, facts, &r->recorded, &err) < 0 ||
+                 ptd_e2e_learn(&r->e2e, &r->w, dir->path, r->recorded.run, &err) < 0;
     if (!failed && (!facts->baseline || mark_baseline(r, &err) == 0)) {
         ptd_session_dir_remove(dir);
         return 0;
@@ -352,7 +363,7 @@ static int run_selected(struct run *r, struct ptd_session_result *result, struct
     if (r->audit)
         ptd_audit_limit_prior(r->audit, &prior);
     facts.prior = &prior;
-    bool select = !r->everything && !r->verdict.no_data;
+    bool select = (!r->everything && !r->verdict.no_data) || o->shards || r->e2e.excluded;
     if (select)
         copy_ignored(&r->verdict.selection, &facts);
     struct ptd_session_request request = {
@@ -362,9 +373,20 @@ static int run_selected(struct run *r, struct ptd_session_result *result, struct
         .pytest_count = o->pytest_count,
     };
     bool lines = o->line_coverage != NULL;
-    failed = ptd_plan_write(dir.path, r->w.project.rootdir, record || lines, lines, select,
-                            &r->verdict.selection, (const char *const *)r->keep, err) < 0 ||
-             run_session(r, &request, result, err) < 0;
+    struct ptd_plan plan = {
+        .rootdir = r->w.project.rootdir,
+        .record = record || lines,
+        .lines = lines,
+        .select = select,
+        .first = o->first && !r->verdict.no_data,
+        .spread = o->parallel,
+        .shard = o->shard,
+        .shards = o->shards,
+        .selection = &r->verdict.selection,
+        .keep = (const char *const *)r->keep,
+        .markers = ptd_e2e_markers(&r->e2e),
+    };
+    failed = ptd_plan_write(dir.path, &plan, err) < 0 || run_session(r, &request, result, err) < 0;
     if (!failed)
         r->no_lines = ptd_line_coverage_write(o, dir.path, r->w.project.rootdir,
                                               select ? unaffected(r) : 0, err);
@@ -382,6 +404,9 @@ static int conclude(struct run *r, struct ptd_err *err)
     PTD_CLEANUP_BUF struct ptd_buf text = PTD_BUF_INIT;
     size_t missed = 0;
     if (!r->audit) {
+        struct ptd_summary summary = summary_of(r);
+        if (r->status == 0 || r->status == 1)
+            ptd_summary_saved(&summary, &text);
         ptd_flaky_lines(&r->recorded, &text);
         if (text.len && r->options->verbosity >= 0)
             fputs(text.data, stderr);
@@ -431,15 +456,24 @@ static int decide(struct run *r, struct ptd_err *err)
         r->status = o->fail_if_none ? 5 : 0;
         return 0;
     }
-    if (begin_audit(r, err) < 0 || ptd_workspace_select(&r->w, (const char *const *)r->scope,
-                                                        r->everything, &r->verdict, err) < 0)
+    struct ptd_select_how how = {
+        .everything = r->everything && !o->first,
+        .first = o->first,
+        .shard = o->shard,
+        .shards = o->shards,
+        .left_out = r->e2e.excluded ? ptd_e2e_left_out : NULL,
+        .left_out_arg = &r->e2e,
+    };
+    if (begin_audit(r, err) < 0 ||
+        ptd_workspace_select_as(&r->w, (const char *const *)r->scope, &how, &r->verdict, err) < 0)
         return -1;
     if ((o->json && !o->audit) || o->dry_run)
         return answer(r, err);
     say(r);
-    if (!r->verdict.selection.count && !r->verdict.no_data && !r->everything &&
+    if (!r->verdict.selection.count && !r->verdict.no_data && !r->everything && !o->first &&
         !has_named_nodes(r) && !r->unknown_paths) {
-        remember_idle(r);
+        if (!o->shards)
+            remember_idle(r);
         ptd_line_coverage_idle(o);
         if (o->baseline && r->w.writable && mark_baseline(r, err) < 0)
             return -1;
@@ -463,11 +497,16 @@ static int run_without_store(struct run *r, struct ptd_err *err)
     struct ptd_session_result result = {0};
     if (r->options->json || r->options->dry_run || r->options->audit)
         return ptd_err_set(err, PTD_E_STORE, "there is no recorded data to select from");
+    if (r->e2e.excluded) {
+        ptd_err_set(err, PTD_E_STORE,
+                    "cannot tell end-to-end tests from others without a database");
+        return ptd_err_hint(err, "name a directory that can be written with --cache-dir");
+    }
     if (r->options->verbosity >= 0)
         fputs("pyt-diff: running all tests without recording\n", stderr);
     r->everything = true;
-    if ((r->options->line_coverage ? run_selected(r, &result, err) : run_plain(r, &result, err)) <
-        0)
+    bool planned = r->options->line_coverage || r->options->shards;
+    if ((planned ? run_selected(r, &result, err) : run_plain(r, &result, err)) < 0)
         return -1;
     r->status = result.status;
     r->signal = result.signal;
@@ -479,6 +518,8 @@ static int open_and_decide(struct run *r, struct ptd_err *err)
     if (ptd_workspace_open(&r->w, r->options, err) < 0)
         return -1;
     make_scope(r);
+    if (ptd_e2e_open(&r->w, &r->e2e, err) < 0)
+        return -1;
     if (!r->w.store)
         return run_without_store(r, err);
     if (decide(r, err) == 0)
@@ -492,7 +533,8 @@ static int open_and_decide(struct run *r, struct ptd_err *err)
 int ptd_cmd_run(struct ptd_options *options, int *status, struct ptd_err *err)
 {
     struct run r = {.options = options};
-    r.everything = options->mode == PTD_MODE_ALL || options->force || options->audit;
+    r.everything =
+        !options->first && (options->mode == PTD_MODE_ALL || options->force || options->audit);
     if (ptd_line_coverage_check(options, err) < 0)
         return -1;
     int result = open_and_decide(&r, err);

@@ -129,6 +129,14 @@ static void find_test_files(const struct ptd_workspace *w, struct ptd_verdict *v
 int ptd_workspace_select(struct ptd_workspace *w, const char *const *scope, bool everything,
                          struct ptd_verdict *out, struct ptd_err *err)
 {
+    return ptd_workspace_select_as(w, scope, &(struct ptd_select_how){.everything = everything},
+                                   out, err);
+}
+
+int ptd_workspace_select_as(struct ptd_workspace *w, const char *const *scope,
+                            const struct ptd_select_how *how, struct ptd_verdict *out,
+                            struct ptd_err *err)
+{
     *out = (struct ptd_verdict){.state = &w->state};
     if (load(w, out, err) < 0) {
         ptd_verdict_release(out);
@@ -142,7 +150,12 @@ int ptd_workspace_select(struct ptd_workspace *w, const char *const *scope, bool
         .test_files = out->test_files,
         .test_file_count = out->test_file_count,
         .since_baseline = w->options->since_baseline,
-        .everything = everything,
+        .everything = how->everything,
+        .first = how->first,
+        .shard = how->shard,
+        .shards = how->shards,
+        .left_out = how->left_out,
+        .left_out_arg = how->left_out_arg,
         .scope = scope,
         .excluded_paths = (const char *const *)w->excluded_paths,
         .excluded_ids = w->excluded_ids,

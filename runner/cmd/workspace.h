@@ -72,7 +72,17 @@ struct ptd_verdict {
     const struct ptd_state *state; /* borrowed */
 };
 
-/* `scope`: see ptd_select_input. */
+/* How to select, beside what the options say; see ptd_select_input. */
+struct ptd_select_how {
+    bool everything, first;
+    unsigned shard, shards;
+    bool (*left_out)(int64_t collection, const char *name, void *arg);
+    void *left_out_arg;
+};
+int ptd_workspace_select_as(struct ptd_workspace *w, const char *const *scope,
+                            const struct ptd_select_how *how, struct ptd_verdict *out,
+                            struct ptd_err *err);
+/* What is affected, or `everything`. `scope`: see ptd_select_input. */
 int ptd_workspace_select(struct ptd_workspace *w, const char *const *scope, bool everything,
                          struct ptd_verdict *out, struct ptd_err *err);
 void ptd_verdict_release(struct ptd_verdict *verdict);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,6 +128,43 @@ static int set_all(struct ptd_options *options, const struct ptd_option_spec *sp
     return 0;
 }
 
+#define SHARDS_MAX 10000
+
+/* "I/N" */
+static int set_shard(struct ptd_options *options, const struct ptd_option_spec *spec,
+                     const char *value, struct ptd_err *err)
+{
+    unsigned shard = 0, shards = 0;
+    int used = 0;
+    bool digits = value[strspn(value, "0123456789/")] == '\0' && strlen(value) < 12;
+    if (!digits || sscanf(value, "%u/%u%n", &shard, &shards, &used) != 2 || value[used])
+        return ptd_err_set(err, PTD_E_USAGE, "%s: expected I/N as in 1/4, got \"%s\"", spec->name,
+                           value);
+    if (shard < 1 || shard > shards || shards > SHARDS_MAX)
+        return ptd_err_set(err, PTD_E_USAGE,
+                           "%s: there is no shard %s: I goes from 1 to N, and N up to %d",
+                           spec->name, value, SHARDS_MAX);
+    options->shard = shard;
+    options->shards = shards;
+    return 0;
+}
+
+static int exclude_e2e(struct ptd_options *options, const struct ptd_option_spec *spec,
+                       const char *value, struct ptd_err *err)
+{
+    (void)spec, (void)value, (void)err;
+    options->e2e = PTD_E2E_EXCLUDE;
+    return 0;
+}
+
+static int include_e2e(struct ptd_options *options, const struct ptd_option_spec *spec,
+                       const char *value, struct ptd_err *err)
+{
+    (void)spec, (void)value, (void)err;
+    options->e2e = PTD_E2E_INCLUDE;
+    return 0;
+}
+
 /* The spelling of what is done anyway. */
 static int set_nothing(struct ptd_options *options, const struct ptd_option_spec *spec,
                        const char *value, struct ptd_err *err)
@@ -164,6 +202,20 @@ const struct ptd_option_spec ptd_option_table[] = {
     {"--mode", "MODE", false, set_mode, 0, "affected|all", PTD_GROUP_SELECT,
      "Run affected tests (default) or all",
      "affected (default): run what changes affect; all: run every test and record it."},
+    {"--first", NULL, false, set_flag, AT(first), NULL, PTD_GROUP_SELECT,
+     NULL,
+     "Run all tests: those that failed when they last ran, then the affected ones, then the rest, in"
+     " each of these the shortest first."},
+    {"--shard", "I/N", false, set_shard, 0, NULL, PTD_GROUP_SELECT,
+     NULL,
+     "Share what is selected out among N machines by recorded durations, and run part I (1 to N)."
+     " Machines with the same recorded data come to the same parts; only what ran is recorded."},
+    {"--exclude-e2e", NULL, false, exclude_e2e, 0, NULL, PTD_GROUP_SELECT,
+     NULL,
+     "Leave end-to-end tests out: those with the marker e2e or below a directory of that name."
+     " [config: exclude-e2e, e2e-markers, e2e-paths]"},
+    {"--no-exclude-e2e", NULL, false, include_e2e, 0, NULL, PTD_GROUP_SELECT, NULL,
+     "Run end-to-end tests like others (default, unless exclude-e2e is configured)."},
     {"--dry-run", NULL, false, set_flag, AT(dry_run), NULL, PTD_GROUP_SELECT,
      "Print what would run",
      "Print the node ids of the tests that would run, then their number; run nothing."},

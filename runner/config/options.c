@@ -238,6 +238,11 @@ static int check_combination(struct parser *p)
                            out->dry_run ? "--dry-run"
                            : out->diff  ? "--diff"
                                         : "--no-record");
+    if (out->audit && out->first)
+        return ptd_err_set(p->err, PTD_E_USAGE, "--audit and --first exclude each other");
+    if (out->off && (out->first || out->shards))
+        return ptd_err_set(p->err, PTD_E_USAGE, "--no-testmon and %s exclude each other",
+                           out->first ? "--first" : "--shard");
     if (out->baseline && p->no_record)
         return ptd_err_set(p->err, PTD_E_USAGE, "--baseline and --no-record exclude each other");
     if (out->line_coverage && (out->off || out->dry_run || out->json || out->collect_only))
@@ -289,6 +294,7 @@ int ptd_options_apply_addopts(struct ptd_options *options, const char *addopts, 
     options->informational |= said.informational;
     options->collect_only |= said.collect_only;
     options->debugger |= said.debugger;
+    options->narrowed |= said.narrowed;
     options->args_file |= said.args_file;
     if (!options->parallel_set)
         options->parallel = said.parallel;

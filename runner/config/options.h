@@ -39,6 +39,12 @@ struct ptd_serve_options {
     bool read_only;
 };
 
+enum ptd_e2e_choice {
+    PTD_E2E_CONFIGURED, /* as the configuration says */
+    PTD_E2E_EXCLUDE,
+    PTD_E2E_INCLUDE,
+};
+
 struct ptd_options {
     const char *verb;   /* the command's name (config/commands.h), NULL = run */
     const char **words; /* its positional arguments; owned array of borrowed */
@@ -48,19 +54,22 @@ struct ptd_options {
     /* what to do instead of running */
     bool help, short_help, version;
 
-    bool baseline;       /* --baseline, --diff-baseline */
-    bool force;          /* --force, --diff-force: with --baseline every test runs */
-    bool no_record;      /* --no-record: leave the data alone */
-    bool since_baseline; /* --since-baseline */
-    bool dry_run;        /* --dry-run: node ids, then a count */
-    bool audit;          /* --audit: run everything, report what would have been missed */
-    bool json;           /* --json: the selection as JSON on stdout, nothing is run */
-    bool fail_if_none;   /* --no-tests=fail: exit 5 when nothing is affected (default: pass) */
-    enum ptd_mode mode;  /* --mode affected|all; --testmon-noselect is `all` */
-    enum ptd_host host;  /* --host auto|embed|preload|exec */
-    bool off;            /* --no-testmon: plain pytest, nothing recorded */
-    bool diff;           /* --diff was given; since_baseline and no_record follow from it */
-    bool decision_log;   /* --diff-v: decisions to stderr */
+    bool baseline;           /* --baseline, --diff-baseline */
+    bool force;              /* --force, --diff-force: with --baseline every test runs */
+    bool no_record;          /* --no-record: leave the data alone */
+    bool since_baseline;     /* --since-baseline */
+    bool dry_run;            /* --dry-run: node ids, then a count */
+    bool first;              /* --first: run everything, what is affected in front */
+    unsigned shard, shards;  /* --shard I/N, from 1; 0: not given */
+    enum ptd_e2e_choice e2e; /* --exclude-e2e, --no-exclude-e2e */
+    bool audit;              /* --audit: run everything, report what would have been missed */
+    bool json;               /* --json: the selection as JSON on stdout, nothing is run */
+    bool fail_if_none;       /* --no-tests=fail: exit 5 when nothing is affected (default: pass) */
+    enum ptd_mode mode;      /* --mode affected|all; --testmon-noselect is `all` */
+    enum ptd_host host;      /* --host auto|embed|preload|exec */
+    bool off;                /* --no-testmon: plain pytest, nothing recorded */
+    bool diff;               /* --diff was given; since_baseline and no_record follow from it */
+    bool decision_log;       /* --diff-v: decisions to stderr */
     const char *line_coverage; /* --line-coverage FILE, or NULL */
     const char *python;        /* --python PATH; NULL = discover */
     const char *cache_dir;     /* --cache-dir DIR, else $PYT_DIFF_CACHE_DIR, else NULL */
@@ -83,6 +92,7 @@ struct ptd_options {
     bool collect_only;   /* --co, --collect-only */
     bool debugger;       /* --pdb, --trace */
     bool parallel;       /* -n given (not 0) */
+    bool narrowed;       /* -k, -m and the like: which tests that leaves is not known */
     const char **paths;  /* positional arguments: "dir", "file.py", "file.py::node"; owned array of
                             borrowed */
     size_t path_count;

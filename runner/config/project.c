@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -157,8 +158,38 @@ static bool same_key(const char *key, const char *known)
     return *key == *known;
 }
 
-static const char *const own_keys[] = {"python",     "batch-size",   "cache-size", "env",
-                                       "ignore-env", "dependencies", "opaque"};
+static int truth(const char *file, const struct ptd_settings *settings,
+                 const struct ptd_setting *setting, bool *out, struct ptd_err *err)
+{
+    static const char *const yes[] = {"true", "1", "yes", "on"};
+    static const char *const no[] = {"false", "0", "no", "off"};
+    for (size_t i = 0; i < sizeof(yes) / sizeof(*yes); i++) {
+        *out = strcasecmp(setting->text, yes[i]) == 0;
+        if (*out || strcasecmp(setting->text, no[i]) == 0)
+            return 0;
+    }
+    return wrong(file, settings, setting, "true or false", err);
+}
+
+/* What counts as an end-to-end test, and whether such are left out; `key` without "diff_". */
+static int e2e_setting(struct ptd_project *project, const char *file,
+                       const struct ptd_settings *settings, const struct ptd_setting *setting,
+                       const char *key, struct ptd_err *err)
+{
+    PTD_CLEANUP_FREE char *name = label(file, settings, setting);
+    if (same_key(key, "exclude-e2e"))
+        return truth(file, settings, setting, &project->exclude_e2e, err);
+    if (same_key(key, "e2e-markers"))
+        return ptd_rules_read_markers(&project->e2e_markers, setting, name, err);
+    return ptd_rules_read_paths(&project->e2e_paths, setting, name, err);
+}
+
+static const char *const e2e_keys[] = {"exclude-e2e", "e2e-markers", "e2e-paths"};
+#define E2E_KEYS (sizeof(e2e_keys) / sizeof(e2e_keys[0]))
+
+static const char *const own_keys[] = {"python",      "batch-size",   "cache-size", "env",
+                                       "ignore-env",  "dependencies", "opaque",     "exclude-e2e",
+                                       "e2e-markers", "e2e-paths"};
 #define OWN_KEYS (sizeof(own_keys) / sizeof(own_keys[0]))
 
 static void warn_unknown(struct ptd_project *project, const char *key)
@@ -194,6 +225,9 @@ static int own_setting(struct ptd_project *project, const char *file,
         return opaque_policy(file, settings, setting, &project->trust_opaque, err);
     if (same_key(setting->key, "dependencies"))
         return 0; /* a table of its own */
+    for (size_t i = 0; i < E2E_KEYS; i++)
+        if (same_key(setting->key, e2e_keys[i]))
+            return e2e_setting(project, file, settings, setting, setting->key, err);
     if (!same_key(setting->key, "python")) {
         warn_unknown(project, setting->key);
         return 0;
@@ -241,6 +275,12 @@ static int pytest_keys(struct ptd_project *project, const struct ptd_settings *s
             status = ptd_rules_read_names(i == 1 ? &project->env : &project->ignore_env, setting,
                                           name, err);
     }
+    for (size_t i = 0; i < settings->count && status == 0; i++)
+        for (size_t k = 0; k < E2E_KEYS && status == 0; k++)
+            if (strncmp(settings->list[i].key, "diff_", 5) == 0 &&
+                same_key(settings->list[i].key + 5, e2e_keys[k]))
+                status = e2e_setting(project, file, settings, &settings->list[i],
+                                     settings->list[i].key + 5, err);
     return status;
 }
 
@@ -307,6 +347,10 @@ static int fill(const struct ptd_options *options, int version, struct ptd_rootd
         return -1;
     if (out->trust_opaque)
         trust(out);
+    if (!out->e2e_markers)
+        ptd_strings_add(&out->e2e_markers, &(size_t){0}, ptd_xstrdup("e2e"));
+    if (!out->e2e_paths)
+        ptd_strings_add(&out->e2e_paths, &(size_t){0}, ptd_xstrdup("**/e2e/**"));
     return 0;
 }
 
@@ -348,6 +392,8 @@ void ptd_project_release(struct ptd_project *project)
     ptd_rules_release(project->rules, project->rule_count);
     ptd_strings_free(project->env);
     ptd_strings_free(project->ignore_env);
+    ptd_strings_free(project->e2e_markers);
+    ptd_strings_free(project->e2e_paths);
     ptd_strings_free(project->warnings);
     *project = (struct ptd_project){0};
 }

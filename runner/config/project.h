@@ -38,6 +38,10 @@ struct ptd_project {
     /* opaque = "trust": a test that starts a program that cannot be followed depends on what was
      * seen only; part of the configuration's hash. */
     bool trust_opaque;
+    /* What counts as an end-to-end test: names of markers, and patterns of paths (base/glob.h) or
+     * directories; owned, NULL-terminated. */
+    char **e2e_markers, **e2e_paths;
+    bool exclude_e2e;
     char *python; /* [tool.pyt-diff] python, relative to the rootdir; NULL */
     /* Unknown keys of [tool.pyt-diff]: one line each for stderr, with the nearest match; owned. */
     char **warnings;

@@ -7,14 +7,14 @@
 #define MAYBE PTD_PO_MAYBE
 #define CORE  PTD_PO_CORE
 #define OUT   PTD_PO_OUTCOME
-#define LESS  PTD_PO_LEAVES_FILES
+#define LESS  (PTD_PO_LEAVES_FILES | PTD_PO_NARROWS)
 #define INFO  PTD_PO_INFORMS
 
 /* clang-format off */
 static const struct ptd_pytest_option options[] = {
     /* choosing */
-    {"-k",                              NULL, CORE | ONE},
-    {"-m",                              NULL, CORE | ONE},
+    {"-k",                              NULL, CORE | ONE | PTD_PO_NARROWS},
+    {"-m",                              NULL, CORE | ONE | PTD_PO_NARROWS},
     {"--deselect",                      NULL, CORE | ONE | PTD_PO_DESELECT},
     {"--ignore",                        NULL, CORE | ONE | PTD_PO_IGNORE},
     {"--ignore-glob",                   NULL, CORE | ONE | LESS},
@@ -38,10 +38,10 @@ static const struct ptd_pytest_option options[] = {
     {"--failed-first",                  NULL, CORE | FLAG},
     {"--nf",                            NULL, CORE | FLAG},
     {"--new-first",                     NULL, CORE | FLAG},
-    {"--sw",                            NULL, CORE | FLAG},
-    {"--stepwise",                      NULL, CORE | FLAG},
-    {"--sw-skip",                       NULL, CORE | FLAG},
-    {"--stepwise-skip",                 NULL, CORE | FLAG},
+    {"--sw",                            NULL, CORE | FLAG | PTD_PO_NARROWS},
+    {"--stepwise",                      NULL, CORE | FLAG | PTD_PO_NARROWS},
+    {"--sw-skip",                       NULL, CORE | FLAG | PTD_PO_NARROWS},
+    {"--stepwise-skip",                 NULL, CORE | FLAG | PTD_PO_NARROWS},
     {"--sw-reset",                      NULL, CORE | FLAG},
     {"--stepwise-reset",                NULL, CORE | FLAG},
     {"--cache-clear",                   NULL, CORE | FLAG},

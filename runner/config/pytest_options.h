@@ -30,6 +30,7 @@ enum {
     PTD_PO_REMOTES = 1 << 18, /* workers by specification, not by number */
     PTD_PO_IGNORE = 1 << 19,
     PTD_PO_DESELECT = 1 << 20,
+    PTD_PO_NARROWS = 1 << 21, /* fewer tests than the paths say, by what only pytest knows */
 };
 
 struct ptd_pytest_option {

@@ -169,3 +169,38 @@ int ptd_rules_read_names(char ***names, const struct ptd_setting *setting, const
     ptd_strings_free(words);
     return status;
 }
+
+/* Takes over the words of the setting. */
+static int take_words(char ***list, const struct ptd_setting *setting, const char *what,
+                      const char *label, struct ptd_err *err)
+{
+    if (setting->kind != PTD_TOML_STRING && setting->kind != PTD_TOML_ARRAY)
+        return ptd_err_set(err, PTD_E_CONFIG, "%s: expected a list of %s, got \"%s\"", label, what,
+                           setting->text);
+    ptd_strings_free(*list);
+    *list = ptd_setting_words(setting);
+    return 0;
+}
+
+int ptd_rules_read_markers(char ***list, const struct ptd_setting *setting, const char *label,
+                           struct ptd_err *err)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+    if (take_words(list, setting, "markers", label, err) < 0)
+        return -1;
+    for (char **w = *list; *w; w++)
+        if (!**w || (*w)[strspn(*w, letters)])
+            return ptd_err_set(err, PTD_E_CONFIG, "%s: \"%s\" is no name of a marker", label, *w);
+    return 0;
+}
+
+int ptd_rules_read_paths(char ***list, const struct ptd_setting *setting, const char *label,
+                         struct ptd_err *err)
+{
+    if (take_words(list, setting, "paths", label, err) < 0)
+        return -1;
+    for (char **w = *list; *w; w++)
+        if (check_pattern(*w, label, err) < 0)
+            return -1;
+    return 0;
+}

@@ -18,6 +18,13 @@ int ptd_rules_read_lines(struct ptd_project *project, const struct ptd_setting *
 int ptd_rules_read_names(char ***names, const struct ptd_setting *setting, const char *label,
                          struct ptd_err *err);
 
+/* Names of markers, and patterns of paths, in place of what *list holds; the same form. An empty
+ * list is one. */
+int ptd_rules_read_markers(char ***list, const struct ptd_setting *setting, const char *label,
+                           struct ptd_err *err);
+int ptd_rules_read_paths(char ***list, const struct ptd_setting *setting, const char *label,
+                         struct ptd_err *err);
+
 void ptd_rules_release(struct ptd_rule *rules, size_t count);
 
 #endif

@@ -14,15 +14,33 @@
  *                                             collected
  *     "keep": ["tests/test_b.py::t", ...]     node ids named on the command line: never deselected,
  *                                             nor is anything below them
+ *     "markers": ["e2e"],                     tests with one of these are left out, and noted in
+ * the file "marked" (below); [] = none are "shard": 0, "shards": 0,                this part of so
+ * many, from 1; 0: all of it "here": ["tests/test_b.py::u", ...],    known tests of this shard
+ *     "elsewhere": [...],                     known tests of other shards in files that are
+ *                                             collected: they do not run, even if in "keep"
+ *     "first": false,                         true: run in the order of "order"
+ *     "order": [[...], [...], [...]],         known tests that failed, that are affected, and the
+ *                                             rest, in the order to run; unknown ones come before
+ *                                             the affected
+ *     "slow": [["tests/test_b.py::u", 12.5], ...]  tests with the seconds that they took, the
+ *                                             slowest first, to be spread over workers; [] = leave
+ *                                             the order as it is
  *   }
  *
- * A test that is in neither list runs: an unknown test id is a new test.
+ * A test that is in none of the lists runs: an unknown test id is a new test. With shards, it runs
+ * in shard 1 + crc32(its node id in UTF-8) modulo the number of shards.
+ *
+ * "marked" in the session directory: the paths of the files that were collected, as node ids begin
+ * with them, then an empty one, then the node ids of tests with one of the markers; a NUL behind
+ * each.
  */
 #ifndef PTD_CONTRACT_PLAN_H
 #define PTD_CONTRACT_PLAN_H
 
 #define PTD_PLAN_VERSION 1
 #define PTD_PLAN_FILE    "plan.json"
+#define PTD_MARKED_FILE  "marked"
 #define PTD_ENV_SESSION  "PYT_DIFF_SESSION"
 /* Absolute path of the tracer's shared object, for the preload stub and the exec host. */
 #define PTD_ENV_TRACER "PYT_DIFF_TRACER"

@@ -284,6 +284,7 @@ int ptd_merge_habits(struct ptd_merge_work *work, struct ptd_err *err)
         return -1;
     /* Answers that were kept are about what was there before. */
     return ptd_store_meta_set(work->into, "paths", "", err) < 0 ||
+                   ptd_store_meta_set(work->into, "e2e", "", err) < 0 || /* has ids of records */
                    ptd_store_meta_set(work->into, "packages", "", err) < 0 ||
                    ptd_store_meta_set(work->into, "idle", "", err) < 0
                ? -1

@@ -1,12 +1,16 @@
 #include "report/summary.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "base/map.h"
+#include "report/duration.h"
 
 /* Causes named in the line before the rest is only counted. */
 #define CAUSES_SHOWN 3
+/* Times below are not worth a word, in microseconds. */
+#define NOTEWORTHY_US 1000000
 
 static const char *reason_text(const struct ptd_summary *s, const struct ptd_selected *item)
 {
@@ -51,56 +55,146 @@ static void add_causes(const struct ptd_summary *s, struct ptd_buf *out)
     PTD_CLEANUP_MAP struct ptd_map causes = PTD_MAP_INIT;
     const struct ptd_selection *sel = s->selection;
     for (size_t i = 0; i < sel->count; i++)
-        ptd_map_puts(&causes, reason_text(s, &sel->items[i]), 0);
+        if (!s->first || sel->items[i].reason != PTD_REASON_ALL)
+            ptd_map_puts(&causes, reason_text(s, &sel->items[i]), 0);
     for (size_t i = 0; i < causes.count && i < CAUSES_SHOWN; i++)
         ptd_buf_addf(out, "%s%s", i ? "; " : "", causes.entries[i].key);
     if (causes.count > CAUSES_SHOWN)
         ptd_buf_addf(out, "; %zu more", causes.count - CAUSES_SHOWN);
 }
 
-static void add_counts(const struct ptd_selection *sel, struct ptd_buf *out)
+/* Of all shards together. */
+static size_t running(const struct ptd_summary *s)
 {
-    size_t files = sel->count - sel->tests;
-    if (sel->tests || !files)
-        ptd_buf_addf(out, "%zu of %zu test%s affected", sel->tests, sel->total, plural(sel->total));
+    return s->shards ? s->selection->all_shards : s->selection->tests;
+}
+
+static void add_counts(const struct ptd_summary *s, struct ptd_buf *out)
+{
+    const struct ptd_selection *sel = s->selection;
+    size_t files = sel->count - sel->tests, tests = running(s);
+    if (tests || !files)
+        ptd_buf_addf(out, "%zu of %zu test%s affected", tests, sel->total, plural(sel->total));
     if (files) {
         const char *kind = sel->new_files == files ? "new " : "";
-        ptd_buf_addf(out, "%s%zu %stest file%s to collect", sel->tests ? ", " : "", files, kind,
+        ptd_buf_addf(out, "%s%zu %stest file%s to collect", tests ? ", " : "", files, kind,
                      plural(files));
-        if (!sel->tests)
+        if (!tests)
             ptd_buf_addf(out, ", 0 of %zu known test%s affected", sel->total, plural(sel->total));
     }
+}
+
+static void add_first(const struct ptd_summary *s, struct ptd_buf *out)
+{
+    const struct ptd_selection *sel = s->selection;
+    ptd_buf_addf(out, "running all %zu tests, ", sel->total);
+    if (sel->affected)
+        ptd_buf_addf(out, "%zu affected first", sel->affected);
+    else
+        ptd_buf_adds(out, "none of them affected");
+}
+
+/* What is behind the counts, in parentheses: causes, and what does not run. */
+static void add_remarks(const struct ptd_summary *s, struct ptd_buf *out)
+{
+    const struct ptd_selection *sel = s->selection;
+    PTD_CLEANUP_BUF struct ptd_buf text = PTD_BUF_INIT;
+    add_causes(s, &text);
+    if (sel->outside)
+        ptd_buf_addf(&text, "%s%zu more affected outside the given paths", text.len ? "; " : "",
+                     sel->outside);
+    if (sel->left_out)
+        ptd_buf_addf(&text, "%s%zu affected end-to-end test%s left out", text.len ? "; " : "",
+                     sel->left_out, plural(sel->left_out));
+    if (text.len)
+        ptd_buf_addf(out, " (%s)", text.data);
+}
+
+static void add_shard(const struct ptd_summary *s, struct ptd_buf *out)
+{
+    const struct ptd_selection *sel = s->selection;
+    if (!s->shards)
+        return;
+    ptd_buf_addf(out, ", shard %u/%u runs ", s->shard, s->shards);
+    if (!sel->all_shards)
+        ptd_buf_adds(out, "its part");
+    else if (sel->tests)
+        ptd_buf_addf(out, "%zu of them", sel->tests);
+    else
+        ptd_buf_adds(out, "none of them");
+    if (sel->all_shards && sel->count > sel->tests)
+        ptd_buf_adds(out, " and its part of the new ones");
+}
+
+/* ", about 12 s". Tests that were never timed can only add to it; how many files hold is unknown.
+ */
+static void add_estimate(const struct ptd_summary *s, struct ptd_buf *out)
+{
+    const struct ptd_selection *sel = s->selection;
+    bool open_ended = sel->unknown || sel->count > sel->tests;
+    if (s->narrowed || sel->known_us < NOTEWORTHY_US)
+        return;
+    ptd_buf_adds(out, open_ended ? ", " : ", about ");
+    ptd_duration_add(sel->known_us, out);
+    ptd_buf_adds(out, s->parallel ? " of test time" : "");
+    ptd_buf_adds(out, open_ended ? " or more" : "");
+}
+
+static void add_nothing(const struct ptd_summary *s, struct ptd_buf *out)
+{
+    const struct ptd_selection *sel = s->selection;
+    ptd_buf_addf(out, "no tests affected (0 of %zu", sel->total);
+    if (s->changed_files)
+        ptd_buf_addf(out, "; %zu file%s changed", s->changed_files, plural(s->changed_files));
+    else
+        ptd_buf_adds(out, "; nothing changed");
+    if (sel->outside)
+        ptd_buf_addf(out, "; %zu affected outside the given paths", sel->outside);
+    if (sel->left_out)
+        ptd_buf_addf(out, "; %zu affected end-to-end test%s left out", sel->left_out,
+                     plural(sel->left_out));
+    ptd_buf_addc(out, ')');
 }
 
 void ptd_summary_line(const struct ptd_summary *s, struct ptd_buf *out)
 {
     const struct ptd_selection *sel = s->selection;
     ptd_buf_adds(out, "pyt-diff: ");
-    if (s->no_data) {
-        ptd_buf_addf(out, "no data for %s yet: running all tests and recording\n", s->python);
-        return;
-    }
-    if (s->everything) {
-        ptd_buf_adds(out, "running all tests, as asked\n");
-        return;
-    }
-    if (sel->count == 0) {
-        ptd_buf_addf(out, "no tests affected (0 of %zu", sel->total);
-        if (s->changed_files)
-            ptd_buf_addf(out, "; %zu file%s changed", s->changed_files, plural(s->changed_files));
+    if (s->no_data && s->shards) {
+        ptd_buf_addf(out, "no data for %s yet: running shard %u/%u of all tests and recording",
+                     s->python, s->shard, s->shards);
+    } else if (s->no_data) {
+        ptd_buf_addf(out, "no data for %s yet: running all tests and recording", s->python);
+    } else if (s->everything) {
+        ptd_buf_adds(out, "running all tests, as asked");
+        add_shard(s, out);
+        add_estimate(s, out);
+    } else if (!s->first && sel->count == 0 && !running(s)) {
+        add_nothing(s, out);
+    } else {
+        if (s->first)
+            add_first(s, out);
         else
-            ptd_buf_adds(out, "; nothing changed");
-        if (sel->outside)
-            ptd_buf_addf(out, "; %zu affected outside the given paths", sel->outside);
-        ptd_buf_adds(out, ")\n");
-        return;
+            add_counts(s, out);
+        add_remarks(s, out);
+        add_shard(s, out);
+        add_estimate(s, out);
     }
-    add_counts(sel, out);
-    ptd_buf_adds(out, " (");
-    add_causes(s, out);
-    if (sel->outside)
-        ptd_buf_addf(out, "; %zu more affected outside the given paths", sel->outside);
-    ptd_buf_adds(out, ")\n");
+    ptd_buf_addc(out, '\n');
+}
+
+/* Of a shard nobody knows what the others have saved; what pytest leaves out by itself it would
+ * have left out anyway. */
+void ptd_summary_saved(const struct ptd_summary *s, struct ptd_buf *out)
+{
+    const struct ptd_selection *sel = s->selection;
+    if (s->no_data || s->everything || s->first || s->shards || s->narrowed ||
+        sel->spared_us <= NOTEWORTHY_US || sel->total <= sel->tests)
+        return;
+    size_t count = sel->total - sel->tests;
+    ptd_buf_addf(out, "pyt-diff: %zu test%s not run, about ", count, plural(count));
+    ptd_duration_add(sel->spared_us, out);
+    ptd_buf_adds(out, s->parallel ? " of test time saved\n" : " saved\n");
 }
 
 void ptd_summary_reasons(const struct ptd_summary *s, struct ptd_buf *out)
@@ -117,7 +211,13 @@ void ptd_summary_list(const struct ptd_summary *s, struct ptd_buf *out)
         ptd_buf_addf(out, "%s\n", sel->items[i].name);
     if (sel->count)
         ptd_buf_addc(out, '\n');
-    ptd_buf_addf(out, "%zu/%zu tests affected", sel->tests, sel->total);
+    ptd_buf_addf(out, "%zu/%zu tests", sel->tests, sel->total);
+    if (s->first)
+        ptd_buf_addf(out, ", %zu affected", sel->affected);
+    else
+        ptd_buf_adds(out, " affected");
+    if (s->shards)
+        ptd_buf_addf(out, " in shard %u/%u", s->shard, s->shards);
     size_t files = sel->count - sel->tests;
     if (files)
         ptd_buf_addf(out, ", %zu file%s to collect", files, plural(files));
@@ -140,7 +240,7 @@ void ptd_summary_json(const struct ptd_summary *s, struct ptd_buf *out)
 {
     const struct ptd_selection *sel = s->selection;
     ptd_buf_addf(out, "{\"version\":1,\"total\":%zu,\"affected\":%zu,\"changed_files\":%zu",
-                 sel->total, sel->tests, s->changed_files);
+                 sel->total, s->first ? sel->affected : sel->tests, s->changed_files);
     ptd_buf_addf(out, ",\"no_data\":%s", s->no_data ? "true" : "false");
     ptd_buf_adds(out, ",\"tests\":[");
     for (size_t i = 0; i < sel->tests; i++) {
@@ -154,5 +254,10 @@ void ptd_summary_json(const struct ptd_summary *s, struct ptd_buf *out)
             ptd_buf_addc(out, ',');
         add_json_item(s, &sel->items[i], out);
     }
-    ptd_buf_adds(out, "]}\n");
+    ptd_buf_addf(out, "],\"seconds\":%.6f,\"untimed\":%zu", (double)sel->known_us / 1e6,
+                 sel->unknown);
+    if (s->shards)
+        ptd_buf_addf(out, ",\"shard\":{\"index\":%u,\"count\":%u,\"split\":\"%016" PRIx64 "\"}",
+                     s->shard, s->shards, sel->split);
+    ptd_buf_adds(out, "}\n");
 }

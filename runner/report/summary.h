@@ -17,10 +17,17 @@ struct ptd_summary {
     bool no_data;       /* nothing was ever recorded for this environment */
     bool everything;    /* asked for */
     size_t changed_files;
+    bool first;             /* everything runs, what is affected in front */
+    unsigned shard, shards; /* 0: all of it */
+    bool narrowed;          /* pytest runs fewer than are selected: nobody knows how long */
+    bool parallel;          /* in several processes: tests take longer than the run */
 };
 
 /* "pyt-diff: 2 of 840 tests affected (src/cart.py: Cart.total)\n" */
 void ptd_summary_line(const struct ptd_summary *summary, struct ptd_buf *out);
+/* After a run, what it has saved; nothing when that is not known or not worth a line.
+ * "pyt-diff: 838 tests not run, about 34 s saved\n" */
+void ptd_summary_saved(const struct ptd_summary *summary, struct ptd_buf *out);
 /* One line per selected test: "  tests/test_a.py::t: src/cart.py: Cart.total\n" */
 void ptd_summary_reasons(const struct ptd_summary *summary, struct ptd_buf *out);
 /* Node ids, one per line, an empty line, and a count as `pytest --collect-only -q` gives it. */

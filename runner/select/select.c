@@ -5,17 +5,20 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "select/order.h"
+#include "select/shard.h"
 
 /* What was found out about one file of tests while its tests are gone through. */
 struct file_view {
     const char *path;
     const struct ptd_select_record *record; /* the one that names its tests, or NULL */
     bool collect;
+    bool left_out;
     enum ptd_reason reason;
     size_t broken;
-    size_t unaffected_from; /* first of its tests in `deselect` */
-    size_t selected;
-    size_t outside; /* affected, and not in scope */
+    size_t selected_from, selected;     /* its tests in `items` */
+    size_t unaffected_from, unaffected; /* its tests in `deselect` */
+    size_t outside;                     /* affected, and not in scope */
 };
 
 struct selector {
@@ -25,6 +28,8 @@ struct selector {
     struct ptd_map files; /* path → node number of the file + 1, 0 = only its tests are known */
     const char **paths;   /* each of `files`, as the input spells it; owned array of borrowed */
     size_t paths_cap;
+    struct file_view *views; /* owned; in the order of paths */
+    size_t view_count;
 };
 
 const struct ptd_select_record *ptd_select_holding(const struct ptd_select_record *records,
@@ -79,6 +84,17 @@ static int test_in_scope(const struct ptd_select_input *in, const char *name, co
     return best;
 }
 
+/* The file itself, or a node id in it, is on the command line. */
+static bool is_argument(const struct ptd_select_input *in, const char *path, bool by_node_id)
+{
+    size_t n = strlen(path);
+    for (const char *const *s = in->scope; s && *s; s++)
+        if (strncmp(*s, path, n) == 0 &&
+            (strncmp(*s + n, "::", 2) == 0 || (!by_node_id && (*s)[n] == '\0')))
+            return true;
+    return false;
+}
+
 static bool is_excluded_path(const struct ptd_select_input *in, const char *path)
 {
     for (const char *const *p = in->excluded_paths; p && *p; p++)
@@ -127,8 +143,10 @@ static struct file_view look_at_file(struct selector *s, const char *path)
     const struct ptd_select_input *in = s->in;
     uint64_t number = ptd_map_get(&s->files, path, 0);
     const struct ptd_select_node *node = number ? &in->nodes[number - 1] : NULL;
-    struct file_view view = {
-        .path = path, .broken = SIZE_MAX, .unaffected_from = s->out->deselect_count};
+    struct file_view view = {.path = path,
+                             .broken = SIZE_MAX,
+                             .selected_from = s->out->count,
+                             .unaffected_from = s->out->deselect_count};
     view.record = node ? ptd_select_holding(in->records, node, in->since_baseline) : NULL;
     if (!view.record) {
         view.collect = true;
@@ -145,6 +163,43 @@ static struct file_view look_at_file(struct selector *s, const char *path)
     return view;
 }
 
+/* What is known of one test, before scope and exclusions. */
+static struct ptd_selected item_of(const struct selector *s, const struct ptd_select_node *node,
+                                   const struct ptd_select_record *valid, bool named)
+{
+    const struct ptd_select_input *in = s->in;
+    struct ptd_selected item = {.broken = SIZE_MAX, .reason = PTD_REASON_ALL};
+    if (node && node->count) {
+        item.duration_us = in->records[node->first].duration_us;
+        item.failed = ptd_outcome_is_failure(in->records[node->first].outcome);
+    }
+    if (in->everything)
+        return item;
+    if (named)
+        item.reason = PTD_REASON_NAMED;
+    else if (!valid)
+        item.reason = reason_of(in, node, &item.broken);
+    else if (ptd_outcome_is_failure(valid->outcome))
+        item.reason = PTD_REASON_FAILED;
+    return item;
+}
+
+static void leave_unaffected(struct selector *s, struct file_view *file, const char *name)
+{
+    s->out->deselect = ptd_xgrow(s->out->deselect, &s->out->deselect_cap,
+                                 s->out->deselect_count + 1, sizeof(char *));
+    s->out->deselect[s->out->deselect_count++] = name;
+    file->unaffected++;
+}
+
+/* Markers are those that the file had when it was last collected. */
+static bool is_left_out(const struct ptd_select_input *in, const struct file_view *file,
+                        const char *name)
+{
+    return file->left_out || (in->left_out && !file->collect &&
+                              in->left_out(file->record->id, name, in->left_out_arg));
+}
+
 static void look_at_test(struct selector *s, struct file_view *file, const char *name)
 {
     const struct ptd_select_input *in = s->in;
@@ -153,71 +208,119 @@ static void look_at_test(struct selector *s, struct file_view *file, const char 
         at == PTD_MAP_NONE ? NULL : &in->nodes[s->tests.entries[at].value];
     const struct ptd_select_record *valid =
         node ? ptd_select_holding(in->records, node, in->since_baseline) : NULL;
-    struct ptd_selected item = {.name = name, .broken = SIZE_MAX};
     int scope = test_in_scope(in, name, file->path);
-    if (node && node->count)
-        item.duration_us = in->records[node->first].duration_us;
-    if (scope)
-        s->out->total++;
-    if (in->everything)
-        item.reason = PTD_REASON_ALL;
-    else if (scope == 2)
-        item.reason = PTD_REASON_NAMED;
-    else if (!valid)
-        item.reason = reason_of(in, node, &item.broken);
-    else if (ptd_outcome_is_failure(valid->outcome))
-        item.reason = PTD_REASON_FAILED;
+    struct ptd_selected item = item_of(s, node, valid, scope == 2);
+    bool affected = in->everything || item.reason != PTD_REASON_ALL;
+    item.name = name;
     if (valid)
         keep_valid(s->out, valid);
-    bool affected =
-        in->everything || scope == 2 || !valid || ptd_outcome_is_failure(valid->outcome);
+    if (scope != 2 && is_left_out(in, file, name)) {
+        s->out->left_out += affected && scope;
+        leave_unaffected(s, file, name);
+        return;
+    }
+    s->out->total += scope != 0;
     if (affected && !scope) {
         /* Should pytest see the scope otherwise than we do, it runs. */
         s->out->outside++;
         file->outside++;
         return;
     }
-    if (affected) {
-        if (item.reason == PTD_REASON_NEW && file->reason == PTD_REASON_CHANGED) {
-            item.reason = file->reason;
-            item.broken = file->broken;
-        }
-        s->out->known_failures += item.reason == PTD_REASON_FAILED;
-        select_item(s->out, item);
-        file->selected++;
+    if (!affected && !(in->first && scope)) {
+        s->out->spared_us += scope ? item.duration_us : 0;
+        leave_unaffected(s, file, name);
         return;
     }
-    s->out->deselect = ptd_xgrow(s->out->deselect, &s->out->deselect_cap,
-                                 s->out->deselect_count + 1, sizeof(char *));
-    s->out->deselect[s->out->deselect_count++] = name;
+    if (item.reason == PTD_REASON_NEW && file->reason == PTD_REASON_CHANGED) {
+        item.reason = file->reason;
+        item.broken = file->broken;
+    }
+    s->out->known_failures += item.reason == PTD_REASON_FAILED;
+    s->out->affected += affected;
+    select_item(s->out, item);
+    file->selected++;
 }
 
-/* A file none of whose tests runs is not collected at all: its tests leave `deselect`. */
-static void ignore_file(struct ptd_selection *out, const struct file_view *file)
+static struct file_view view_of_file(struct selector *s, const char *path)
 {
-    out->ignored_tests += out->deselect_count - file->unaffected_from;
-    out->deselect_count = file->unaffected_from;
-    out->ignore = ptd_xgrow(out->ignore, &out->ignore_cap, out->ignore_count + 1, sizeof(char *));
-    out->ignore[out->ignore_count++] = file->path;
-}
-
-static void select_file(struct selector *s, const char *path, struct file_view **collect,
-                        size_t *count, size_t *cap)
-{
+    const struct ptd_select_input *in = s->in;
     struct file_view view = look_at_file(s, path);
-    if (s->in->everything)
+    view.left_out =
+        in->left_out && !is_argument(in, path, true) && in->left_out(0, path, in->left_out_arg);
+    if (view.left_out)
+        view.collect = false;
+    else if (in->everything && !in->shards)
         view.collect = true;
     const char *names = view.record ? view.record->tests : NULL;
     size_t len = view.record ? view.record->tests_len : 0;
     for (size_t at = 0; names && at < len; at += strlen(names + at) + 1)
-        if (!is_excluded_id(s->in, names + at))
+        if (!is_excluded_id(in, names + at))
             look_at_test(s, &view, names + at);
-    if (view.collect && file_in_scope(s->in, path)) {
-        *collect = ptd_xgrow(*collect, cap, *count + 1, sizeof(view));
-        (*collect)[(*count)++] = view;
-    } else if (!view.collect && view.selected == 0 && view.outside == 0) {
-        ignore_file(s->out, &view);
+    return view;
+}
+
+static void add_elsewhere(struct ptd_selection *out, const char *name)
+{
+    out->elsewhere =
+        ptd_xgrow(out->elsewhere, &out->elsewhere_cap, out->elsewhere_count + 1, sizeof(char *));
+    out->elsewhere[out->elsewhere_count++] = name;
+}
+
+/* A file none of whose tests runs is not collected at all: they are named in no list. */
+static void ignore_file(struct ptd_selection *out, const struct file_view *file)
+{
+    out->ignored_tests += file->unaffected + file->selected;
+    out->ignore = ptd_xgrow(out->ignore, &out->ignore_cap, out->ignore_count + 1, sizeof(char *));
+    out->ignore[out->ignore_count++] = file->path;
+}
+
+/* Moves what stays of a file to the next free places; `part` of each test, NULL: all are ours. */
+static void settle_file(struct selector *s, struct file_view *file, const unsigned *part)
+{
+    struct ptd_selection *out = s->out;
+    size_t ours = 0, end = file->selected_from + file->selected;
+    for (size_t i = file->selected_from; i < end; i++)
+        ours += !part || part[i] == s->in->shard;
+    /* pytest collects what it is given as an argument in any case. */
+    bool ignored =
+        !file->collect && !ours && !file->outside && !is_argument(s->in, file->path, false);
+    if (ignored) {
+        ignore_file(out, file);
+    } else {
+        memmove(out->deselect + out->deselect_count, out->deselect + file->unaffected_from,
+                file->unaffected * sizeof(*out->deselect));
+        out->deselect_count += file->unaffected;
+        for (size_t i = file->selected_from; i < end; i++) {
+            if (!part || part[i] == s->in->shard)
+                out->items[out->count++] = out->items[i];
+            else
+                add_elsewhere(out, out->items[i].name);
+        }
     }
+    file->selected = ours;
+}
+
+/* With all files looked at: which tests are ours, and which files need not be collected. */
+static void settle(struct selector *s)
+{
+    struct ptd_selection *out = s->out;
+    unsigned *part = NULL;
+    out->all_shards = out->count;
+    for (size_t i = 0; i < out->count; i++)
+        out->all_known_us += out->items[i].duration_us;
+    if (s->in->shards)
+        part = ptd_shard_split(out->items, out->count, s->in->shards, &out->split);
+    out->count = out->deselect_count = 0;
+    for (size_t i = 0; i < s->view_count; i++)
+        settle_file(s, &s->views[i], part);
+    free(part);
+    out->tests = out->count;
+    for (size_t i = 0; i < out->count; i++) {
+        out->known_us += out->items[i].duration_us;
+        out->unknown += out->items[i].duration_us == 0;
+    }
+    if (s->in->first)
+        ptd_order_sort(out->items, out->tests);
 }
 
 static size_t add_file(struct selector *s, const char *path)
@@ -253,6 +356,21 @@ static int compare_paths(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+static void add_file_to_collect(struct selector *s, const struct file_view *file)
+{
+    const struct ptd_select_input *in = s->in;
+    if (!file->collect || !file_in_scope(in, file->path))
+        return;
+    if (file->record &&
+        (in->everything || (file->record->outcome != PTD_OUTCOME_ERROR && file->selected)))
+        return; /* its tests stand for it */
+    s->out->new_files += file->reason == PTD_REASON_NEW;
+    select_item(s->out, (struct ptd_selected){.name = file->path,
+                                              .is_file = true,
+                                              .reason = file->reason,
+                                              .broken = file->broken});
+}
+
 void ptd_select(const struct ptd_select_input *input, struct ptd_selection *out)
 {
     *out = (struct ptd_selection){0};
@@ -262,24 +380,13 @@ void ptd_select(const struct ptd_select_input *input, struct ptd_selection *out)
     if (s.files.count)
         qsort(paths, s.files.count, sizeof(char *), compare_paths);
 
-    struct file_view *collect = NULL;
-    size_t count = 0, cap = 0;
-    for (size_t i = 0; i < s.files.count; i++)
-        select_file(&s, paths[i], &collect, &count, &cap);
-    out->tests = out->count;
-    for (size_t i = 0; i < count; i++) {
-        if (collect[i].record && collect[i].record->outcome != PTD_OUTCOME_ERROR &&
-            collect[i].selected)
-            continue; /* its tests stand for it */
-        if (input->everything && collect[i].record)
-            continue;
-        out->new_files += collect[i].reason == PTD_REASON_NEW;
-        select_item(out, (struct ptd_selected){.name = collect[i].path,
-                                               .is_file = true,
-                                               .reason = collect[i].reason,
-                                               .broken = collect[i].broken});
-    }
-    free(collect);
+    s.views = ptd_xcalloc(s.files.count + 1, sizeof(*s.views));
+    for (; s.view_count < s.files.count; s.view_count++)
+        s.views[s.view_count] = view_of_file(&s, paths[s.view_count]);
+    settle(&s);
+    for (size_t i = 0; i < s.view_count; i++)
+        add_file_to_collect(&s, &s.views[i]);
+    free(s.views);
     free(paths);
     ptd_map_release(&s.tests);
     ptd_map_release(&s.files);
@@ -290,6 +397,7 @@ void ptd_selection_release(struct ptd_selection *selection)
     free(selection->items);
     free(selection->ignore);
     free(selection->deselect);
+    free(selection->elsewhere);
     free(selection->valid);
     *selection = (struct ptd_selection){0};
 }

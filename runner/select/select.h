@@ -55,6 +55,14 @@ struct ptd_select_input {
     size_t test_file_count;
     bool since_baseline; /* only records of the baseline count */
     bool everything;     /* --mode all, --force: all of it runs */
+    bool first;          /* all of it runs, in the order of select/order.h */
+    unsigned shard;      /* with `shards`: only this part, from 1 (select/shard.h) */
+    unsigned shards;     /* 0: all of it */
+    /* Whether a test is left out whatever happened to it, unless its node id is on the command
+     * line, by the record of its file's collection that holds; or, with 0 and the path, a whole
+     * file. NULL: none is. */
+    bool (*left_out)(int64_t collection, const char *name, void *arg);
+    void *left_out_arg;
     /* Positional arguments as paths relative to the root ("" = all), with node ids after "::";
      * NULL-terminated. */
     const char *const *scope;
@@ -70,7 +78,7 @@ enum ptd_reason {
     PTD_REASON_FAILED,      /* failed when it last ran in this state */
     PTD_REASON_UNCOLLECTED, /* its file could not be collected */
     PTD_REASON_NAMED,       /* its node id is on the command line */
-    PTD_REASON_ALL,         /* everything was asked for */
+    PTD_REASON_ALL,         /* everything was asked for, and nothing else is known */
     PTD_REASON_BASELINE,    /* not part of the baseline */
 };
 
@@ -80,16 +88,27 @@ struct ptd_selected {
     enum ptd_reason reason;
     size_t broken;        /* for PTD_REASON_CHANGED */
     uint64_t duration_us; /* when it last ran; 0 = not known */
+    bool failed;          /* it failed when it last ran, in whatever state */
 };
 
 struct ptd_selection {
     struct ptd_selected *items; /* owned: known tests that run, then files to collect */
     size_t count, cap;
-    size_t tests;        /* of `items`, those that are tests */
-    size_t new_files;    /* of the rest, those never seen before */
-    size_t total;        /* tests known in the present state and scope, selected or not */
-    size_t outside;      /* affected tests that the scope leaves out */
-    const char **ignore; /* files that need not be collected; owned array, borrowed strings */
+    size_t tests;           /* of `items`, those that are tests */
+    size_t new_files;       /* of the rest, those never seen before */
+    size_t total;           /* tests known in the present state and scope, selected or not */
+    size_t outside;         /* affected tests that the scope leaves out */
+    size_t left_out;        /* affected tests that `left_out` leaves out */
+    size_t affected;        /* affected tests in all shards */
+    uint64_t known_us;      /* what `tests` took when they last ran, as far as that is known */
+    size_t unknown;         /* how many of them have never been timed */
+    uint64_t spared_us;     /* what the unaffected tests of the scope took */
+    const char **elsewhere; /* tests that other shards run, in files that are collected */
+    size_t elsewhere_count, elsewhere_cap;
+    size_t all_shards;     /* `tests` of all shards together */
+    uint64_t all_known_us; /* `known_us` of all shards together */
+    uint64_t split;        /* the same on machines that split the same tests the same way */
+    const char **ignore;   /* files that need not be collected; owned array, borrowed strings */
     size_t ignore_count, ignore_cap;
     size_t ignored_tests;
     const char **deselect; /* unaffected tests in files that are collected */

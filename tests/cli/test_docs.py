@@ -13,7 +13,7 @@ TOP = Path(__file__).resolve().parents[2]
 
 
 def options_in(text):
-    return set(re.findall(r"(?<![\w-])--[a-z][a-z-]*[a-z]", text))
+    return set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*[a-z0-9]", text))
 
 
 def help_of(*command):

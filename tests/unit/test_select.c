@@ -367,6 +367,12 @@ static void scopes(void **state)
     t.in.test_file_count = 1;
     expect(&t, "run:\nignore:\ndeselect: a.py::f\n");
     release(&t);
+    /* An argument is collected whatever we say. */
+    t.scope[0] = "a.py";
+    record_of(&t, "a.py::g")->broken = HOLDS;
+    expect(&t, "run:\nignore:\ndeselect: a.py::f a.py::g\n");
+    record_of(&t, "a.py::g")->broken = 1;
+    release(&t);
     t.scope[0] = "a.py::f";
     t.scope[1] = "b.py";
     expect(&t, "run: a.py::f=named b.py::h=changed1\nignore:\ndeselect:\n");
@@ -434,6 +440,177 @@ static void nothing_gets_lost(void **state)
     }
 }
 
+/* Affected and failing tests in front, then by duration. */
+static void the_affected_first(void **state)
+{
+    (void)state;
+    struct table t;
+    quiet(&t);
+    t.in.first = true;
+    record_of(&t, "a.py::f")->duration_us = 300;
+    record_of(&t, "a.py::g")->duration_us = 200;
+    record_of(&t, "b.py::h")->duration_us = 100;
+    expect(&t, "run: b.py::h=all a.py::g=all a.py::f=all\nignore:\ndeselect:\n");
+    assert_int_equal(t.out.affected, 0);
+    assert_int_equal(t.out.valid_count, 5);
+    release(&t);
+    record_of(&t, "a.py::f")->broken = 2;
+    expect(&t, "run: a.py::f=changed2 b.py::h=all a.py::g=all\nignore:\ndeselect:\n");
+    assert_int_equal(t.out.affected, 1);
+    assert_int_equal(t.out.known_us, 600);
+    release(&t);
+    /* It failed and has been edited since: that is what one is working on. */
+    record_of(&t, "a.py::g")->broken = 2;
+    record_of(&t, "a.py::g")->outcome = PTD_OUTCOME_FAILED;
+    expect(&t, "run: a.py::g=changed2 a.py::f=changed2 b.py::h=all\nignore:\ndeselect:\n");
+    release(&t);
+    t.scope[0] = "b.py";
+    expect(&t, "run: b.py::h=all\nignore:\ndeselect:\n");
+    release(&t);
+}
+
+/* What is never left out: tests of a file that is collected anew, and those that are named. */
+static bool leaves_g_and_b_out(int64_t collection, const char *name, void *arg)
+{
+    (void)arg;
+    return collection == 1 ? strcmp(name, "a.py::g") == 0 : strcmp(name, "b.py") == 0;
+}
+
+static void left_out(void **state)
+{
+    (void)state;
+    struct table t;
+    quiet(&t);
+    t.in.left_out = leaves_g_and_b_out;
+    t.test_files[0] = "b.py";
+    t.in.test_file_count = 1;
+    record_of(&t, "a.py::f")->broken = 1;
+    record_of(&t, "a.py::g")->broken = 1;
+    record_of(&t, "b.py")->broken = 1;
+    record_of(&t, "b.py::h")->broken = 1;
+    expect(&t, "run: a.py::f=changed1\nignore: b.py\ndeselect: a.py::g\n");
+    assert_int_equal(t.out.left_out, 2);
+    assert_int_equal(t.out.total, 1);
+    release(&t);
+    record_of(&t, "a.py::f")->broken = HOLDS;
+    expect(&t, "run:\nignore: a.py b.py\ndeselect:\n");
+    release(&t);
+    record_of(&t, "a.py")->broken = 1;
+    expect(&t, "run: a.py::g=changed1\nignore: b.py\ndeselect: a.py::f\n");
+    release(&t);
+    t.scope[0] = "b.py::h";
+    expect(&t, "run: b.py::h=named\nignore:\ndeselect: a.py::f\n");
+    release(&t);
+}
+
+/* Many tests in a few files; `seed` decides which are affected and how long they take. */
+static char many_names[60][24];
+static char lists[6][240];
+
+static void many_tests(struct table *t, struct ptd_select_node *nodes,
+                       struct ptd_select_record *results, unsigned seed)
+{
+    size_t count = 0;
+    for (int f = 0; f < 6; f++) {
+        char *list = lists[f];
+        static const char *const paths[] = {"a.py", "b.py", "c.py", "d.py", "e.py", "f.py"};
+        size_t of_file = count++;
+        for (int i = 0; i < 10; i++) {
+            char *name = many_names[f * 10 + i];
+            int n = sprintf(name, "%s::t%d", paths[f], i);
+            memcpy(list, name, (size_t)n + 1);
+            list += n + 1;
+            seed = seed * 1103515245 + 12345;
+            results[count] = (struct ptd_select_record){.broken = seed >> 16 & 3 ? 1 : HOLDS,
+                                                        .duration_us = 1000 + (seed >> 18) % 4000};
+            nodes[count] = (struct ptd_select_node){name, paths[f], false, true, count, 1};
+            if ((seed >> 20) % 16 == 0)
+                nodes[count].count = 0; /* new */
+            count++;
+        }
+        nodes[of_file] = (struct ptd_select_node){paths[f], paths[f], true, true, of_file, 1};
+        results[of_file] = (struct ptd_select_record){.broken = f == 5 ? 1 : HOLDS,
+                                                      .tests = lists[f],
+                                                      .tests_len = (size_t)(list - lists[f])};
+    }
+    *t = (struct table){.in = {.nodes = nodes, .node_count = count, .records = results}};
+}
+
+static bool is_in(const char *name, const char **list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(list[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* Each selected test is in one shard, known to the others where they collect its file, and the
+ * shards take equally long. */
+static void shards(void **state)
+{
+    (void)state;
+    static struct ptd_select_node nodes[66];
+    static struct ptd_select_record results[66];
+    for (unsigned seed = 0; seed < 200; seed++) {
+        struct table t;
+        struct ptd_selection whole, part;
+        size_t seen = 0;
+        uint64_t most = 0, least = UINT64_MAX, split = 0;
+        many_tests(&t, nodes, results, seed);
+        ptd_select(&t.in, &whole);
+        t.in.shards = 1 + seed % 5;
+        for (t.in.shard = 1; t.in.shard <= t.in.shards; t.in.shard++) {
+            ptd_select(&t.in, &part);
+            assert_int_equal(part.all_shards, whole.tests);
+            assert_int_equal(part.total, whole.total);
+            assert_int_equal(part.all_known_us, whole.known_us);
+            assert_true(t.in.shard == 1 || part.split == split);
+            split = part.split;
+            seen += part.tests;
+            most = part.known_us > most ? part.known_us : most;
+            least = part.known_us < least ? part.known_us : least;
+            for (size_t i = 0; i < whole.tests; i++) {
+                const char *name = whole.items[i].name;
+                bool ours = false;
+                for (size_t k = 0; k < part.tests; k++)
+                    ours = ours || strcmp(part.items[k].name, name) == 0;
+                char path[] = {name[0], '.', 'p', 'y', '\0'};
+                bool ignored = is_in(path, part.ignore, part.ignore_count);
+                assert_int_equal(is_in(name, part.elsewhere, part.elsewhere_count),
+                                 !ours && !ignored);
+                assert_false(ours && ignored);
+                assert_false(is_in(name, part.deselect, part.deselect_count));
+            }
+            assert_false(is_in("f.py", part.ignore, part.ignore_count)); /* it has changed */
+            ptd_selection_release(&part);
+        }
+        assert_int_equal(seen, whole.tests);
+        assert_true(most - least <= whole.known_us / t.in.shards / 2);
+        ptd_selection_release(&whole);
+    }
+}
+
+static void shards_of_everything(void **state)
+{
+    (void)state;
+    struct table t;
+    quiet(&t);
+    t.in.everything = true;
+    t.in.shards = 2;
+    t.in.shard = 1;
+    record_of(&t, "b.py::h")->duration_us = 10000;
+    expect(&t, "run: b.py::h=all\nignore: a.py\ndeselect:\n");
+    release(&t);
+    t.in.shard = 2;
+    expect(&t, "run: a.py::f=all a.py::g=all\nignore: b.py\ndeselect:\n");
+    release(&t);
+    /* What is in a changed file nobody knows before it is collected. */
+    record_of(&t, "b.py")->broken = 1;
+    expect(&t, "run: a.py::f=all a.py::g=all\nignore:\ndeselect:\n");
+    assert_int_equal(t.out.elsewhere_count, 1);
+    release(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -454,6 +631,10 @@ int main(void)
         cmocka_unit_test(scopes),
         cmocka_unit_test(named_nodes_and_what_is_below),
         cmocka_unit_test(nothing_gets_lost),
+        cmocka_unit_test(the_affected_first),
+        cmocka_unit_test(left_out),
+        cmocka_unit_test(shards),
+        cmocka_unit_test(shards_of_everything),
     };
     return cmocka_run_group_tests_name("select", tests, NULL, NULL);
 }

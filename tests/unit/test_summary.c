@@ -33,13 +33,13 @@ static void expect(void (*write)(const struct ptd_summary *, struct ptd_buf *),
 }
 
 static struct ptd_selected items[] = {
-    {"t.py::a", false, PTD_REASON_CHANGED, 0, 1500000},
-    {"t.py::b", false, PTD_REASON_CHANGED, 0, 0},
-    {"t.py::c", false, PTD_REASON_FAILED, SIZE_MAX, 0},
-    {"t.py::d", false, PTD_REASON_CHANGED, 1, 0},
-    {"t.py::e", false, PTD_REASON_CHANGED, 2, 0},
-    {"new.py", true, PTD_REASON_NEW, SIZE_MAX, 0},
-    {"old.py", true, PTD_REASON_UNCOLLECTED, SIZE_MAX, 0},
+    {"t.py::a", false, PTD_REASON_CHANGED, 0, 1500000, false},
+    {"t.py::b", false, PTD_REASON_CHANGED, 0, 0, false},
+    {"t.py::c", false, PTD_REASON_FAILED, SIZE_MAX, 0, false},
+    {"t.py::d", false, PTD_REASON_CHANGED, 1, 0, false},
+    {"t.py::e", false, PTD_REASON_CHANGED, 2, 0, false},
+    {"new.py", true, PTD_REASON_NEW, SIZE_MAX, 0, false},
+    {"old.py", true, PTD_REASON_UNCOLLECTED, SIZE_MAX, 0, false},
 };
 
 static void nothing_affected(void **state)
@@ -59,7 +59,7 @@ static void nothing_affected(void **state)
     expect(ptd_summary_list, &s, "0/840 tests affected\n");
     expect(ptd_summary_json, &s,
            "{\"version\":1,\"total\":840,\"affected\":0,\"changed_files\":2,\"no_data\":false,"
-           "\"tests\":[],\"files\":[]}\n");
+           "\"tests\":[],\"files\":[],\"seconds\":0.000000,\"untimed\":0}\n");
 }
 
 static void first_runs(void **state)
@@ -126,20 +126,120 @@ static void json(void **state)
            "\"tests\":[{\"nodeid\":\"t.py::d\",\"reason\":\"changed\",\"detail\":\"b.py: "
            "\\\"q\\\"\"},{\"nodeid\":\"t.py::e\",\"reason\":\"changed\",\"detail\":\"c.py: module "
            "level\"}],\"files\":[{\"path\":\"new.py\",\"reason\":\"new\",\"detail\":\"new test "
-           "file\"}]}\n");
+           "file\"}],\"seconds\":0.000000,\"untimed\":0}\n");
     sel.items = items;
     sel.count = sel.tests = 1;
     expect(ptd_summary_json, &s,
            "{\"version\":1,\"total\":4,\"affected\":1,\"changed_files\":1,\"no_data\":false,"
            "\"tests\":[{\"nodeid\":\"t.py::a\",\"reason\":\"changed\",\"detail\":\"a.py: f\","
-           "\"duration\":1.500000}],\"files\":[]}\n");
+           "\"duration\":1.500000}],\"files\":[],\"seconds\":0.000000,\"untimed\":0}\n");
+}
+
+static void shards(void **state)
+{
+    (void)state;
+    struct ptd_selection sel = {.items = items, .count = 1, .tests = 1, .total = 9};
+    struct ptd_summary s = summary_of(&sel);
+    sel.all_shards = 3;
+    s.shard = 2;
+    s.shards = 4;
+    sel.split = 0xabc;
+    expect(ptd_summary_line, &s,
+           "pyt-diff: 3 of 9 tests affected (a.py: f), shard 2/4 runs 1 of them\n");
+    expect(ptd_summary_list, &s, "t.py::a\n\n1/9 tests affected in shard 2/4\n");
+    sel.items = items + 5;
+    sel.new_files = 1;
+    sel.tests = 0;
+    expect(ptd_summary_line, &s,
+           "pyt-diff: 3 of 9 tests affected, 1 new test file to collect (new test file), shard 2/4 "
+           "runs none of them and its part of the new ones\n");
+    sel.all_shards = 0;
+    expect(ptd_summary_line, &s,
+           "pyt-diff: 1 new test file to collect, 0 of 9 known tests affected (new test file), "
+           "shard 2/4 runs its part\n");
+    sel.count = 0;
+    expect(ptd_summary_line, &s, "pyt-diff: no tests affected (0 of 9; nothing changed)\n");
+    expect(ptd_summary_json, &s,
+           "{\"version\":1,\"total\":9,\"affected\":0,\"changed_files\":0,\"no_data\":false,"
+           "\"tests\":[],\"files\":[],\"seconds\":0.000000,\"untimed\":0,\"shard\":{\"index\":2,"
+           "\"count\":4,\"split\":\"0000000000000abc\"}}\n");
+    sel.all_shards = 3;
+    expect(ptd_summary_line, &s, "pyt-diff: 3 of 9 tests affected, shard 2/4 runs none of them\n");
+    s.everything = true;
+    expect(ptd_summary_line, &s,
+           "pyt-diff: running all tests, as asked, shard 2/4 runs none of them\n");
+    s.no_data = true;
+    expect(ptd_summary_line, &s,
+           "pyt-diff: no data for cpython 3.11.7 linux x86_64 yet: running shard 2/4 of all tests "
+           "and recording\n");
+}
+
+static void all_with_the_affected_first(void **state)
+{
+    (void)state;
+    static struct ptd_selected mixed[] = {{"t.py::a", false, PTD_REASON_CHANGED, 0, 0, false},
+                                          {"t.py::b", false, PTD_REASON_ALL, SIZE_MAX, 0, false}};
+    struct ptd_selection sel = {.items = mixed, .count = 2, .tests = 2, .total = 2, .affected = 1};
+    struct ptd_summary s = summary_of(&sel);
+    s.first = true;
+    expect(ptd_summary_line, &s, "pyt-diff: running all 2 tests, 1 affected first (a.py: f)\n");
+    expect(ptd_summary_list, &s, "t.py::a\nt.py::b\n\n2/2 tests, 1 affected\n");
+    mixed[0].reason = PTD_REASON_ALL;
+    sel.affected = 0;
+    expect(ptd_summary_line, &s, "pyt-diff: running all 2 tests, none of them affected\n");
+}
+
+/* The times of a run are told when they are known, and only what is known. */
+static void estimates(void **state)
+{
+    (void)state;
+    struct ptd_selection sel = {.items = items, .count = 1, .tests = 1, .total = 9};
+    struct ptd_summary s = summary_of(&sel);
+    sel.known_us = 999999;
+    expect(ptd_summary_line, &s, "pyt-diff: 1 of 9 tests affected (a.py: f)\n");
+    expect(ptd_summary_saved, &s, "");
+    sel.known_us = 4240000;
+    expect(ptd_summary_line, &s, "pyt-diff: 1 of 9 tests affected (a.py: f), about 4.2 s\n");
+    sel.unknown = 1;
+    expect(ptd_summary_line, &s, "pyt-diff: 1 of 9 tests affected (a.py: f), 4.2 s or more\n");
+    s.parallel = true;
+    sel.known_us = 200ull * 1000000;
+    expect(ptd_summary_line, &s,
+           "pyt-diff: 1 of 9 tests affected (a.py: f), 3 min 20 s of test time or more\n");
+    sel.spared_us = 7500ull * 1000000;
+    expect(ptd_summary_saved, &s,
+           "pyt-diff: 8 tests not run, about 2 h 5 min of test time saved\n");
+    s.parallel = false;
+    sel.spared_us = 34ull * 1000000;
+    expect(ptd_summary_saved, &s, "pyt-diff: 8 tests not run, about 34 s saved\n");
+    s.narrowed = true;
+    expect(ptd_summary_line, &s, "pyt-diff: 1 of 9 tests affected (a.py: f)\n");
+    expect(ptd_summary_saved, &s, "");
+    s.narrowed = false;
+    s.shards = s.shard = 1;
+    expect(ptd_summary_saved, &s, "");
+}
+
+static void end_to_end_tests_left_out(void **state)
+{
+    (void)state;
+    struct ptd_selection sel = {.total = 9, .left_out = 1};
+    struct ptd_summary s = summary_of(&sel);
+    expect(ptd_summary_line, &s,
+           "pyt-diff: no tests affected (0 of 9; nothing changed; 1 affected end-to-end test left "
+           "out)\n");
+    sel.items = items;
+    sel.count = sel.tests = 1;
+    sel.left_out = 2;
+    expect(ptd_summary_line, &s,
+           "pyt-diff: 1 of 9 tests affected (a.py: f; 2 affected end-to-end tests left out)\n");
 }
 
 static void every_reason_has_words(void **state)
 {
     (void)state;
     for (int reason = PTD_REASON_NEW; reason <= PTD_REASON_BASELINE; reason++) {
-        struct ptd_selected item = {"t", false, (enum ptd_reason)reason, 0, 0};
+        struct ptd_selected item = {"t", false, (enum ptd_reason)reason, 0, 0, false};
         struct ptd_selection sel = {.items = &item, .count = 1, .tests = 1, .total = 1};
         struct ptd_summary s = summary_of(&sel);
         PTD_CLEANUP_BUF struct ptd_buf out = PTD_BUF_INIT, all = PTD_BUF_INIT;
@@ -158,6 +258,10 @@ int main(void)
         cmocka_unit_test(tests_and_causes),
         cmocka_unit_test(files_to_collect),
         cmocka_unit_test(json),
+        cmocka_unit_test(shards),
+        cmocka_unit_test(all_with_the_affected_first),
+        cmocka_unit_test(estimates),
+        cmocka_unit_test(end_to_end_tests_left_out),
         cmocka_unit_test(every_reason_has_words),
     };
     return cmocka_run_group_tests_name("summary", tests, NULL, NULL);
