@@ -119,7 +119,7 @@ def complete(request, shop, tmp_path):
 
 def long_options(*args):
     done = subprocess.run([BINARY, *args, "--help"], capture_output=True, text=True, check=True)
-    return set(re.findall(r"^  (?:-h, )?(--[a-z-]+)", done.stdout, re.M))
+    return set(re.findall(r"^  (?:-h, )?(--[a-z0-9-]+)", done.stdout, re.M))
 
 
 @pytest.mark.parametrize("command", [[], ["explain"], ["inspect"]])
