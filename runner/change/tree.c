@@ -130,12 +130,19 @@ static bool is_skipped_name(const char *name, size_t len)
     return is_one_of(name, names) || ends_with(name, len, ".egg-info");
 }
 
-static bool has_extra_ending(const struct scan *scan, const char *name, size_t len)
+static bool has_extra_ending(const struct ptd_tree_options *options, const char *name, size_t len)
 {
-    const char *const *ending = scan->options->endings;
+    const char *const *ending = options->endings;
     while (ending && *ending && !ends_with(name, len, *ending))
         ending++;
     return ending && *ending;
+}
+
+bool ptd_tree_lists(const char *name, const struct ptd_tree_options *options)
+{
+    size_t len = strlen(name);
+    return is_module_name(name, len) || is_config_name(name) ||
+           has_extra_ending(options, name, len);
 }
 
 /* Puts the name behind the directory, whose part of the path ends at `dir_len`. */
@@ -238,7 +245,7 @@ static void add_child(struct scan *scan, struct child child)
         return;
     if (child.type != DT_DIR) {
         child.module = is_module_name(child.name, child.len) || is_config_name(child.name);
-        child.wanted = child.module || has_extra_ending(scan, child.name, child.len);
+        child.wanted = child.module || has_extra_ending(scan->options, child.name, child.len);
         if (!child.wanted && child.type != DT_LNK)
             return;
     }

@@ -68,6 +68,8 @@ struct ptd_tree_options {
 int ptd_tree_scan(const char *root, const struct ptd_tree_options *options, struct ptd_tree *out,
                   struct ptd_err *err);
 void ptd_tree_release(struct ptd_tree *tree);
+/* Whether a file of this name would be listed, in a directory that is walked. */
+bool ptd_tree_lists(const char *name, const struct ptd_tree_options *options);
 /* NULL when it is not there. */
 const struct ptd_tree_entry *ptd_tree_find(const struct ptd_tree *tree, const char *path);
 

@@ -18,6 +18,7 @@
 #include "cmd/line_coverage.h"
 #include "cmd/plan.h"
 #include "cmd/prior.h"
+#include "cmd/since.h"
 #include "cmd/workspace.h"
 #include "report/summary.h"
 #include "session/session.h"
@@ -32,6 +33,9 @@ struct run {
     const char **keep; /* those of them that are node ids; owned array of borrowed */
     char python[64];   /* "CPython 3.11.7" */
     bool everything;
+    struct ptd_since since; /* with --since and the like */
+    struct ptd_summary_since since_said;
+    char *request;                     /* owned: these options, as given */
     struct ptd_ingest_result recorded; /* of this run; `recorded.run` is 0 when nothing was */
     struct ptd_audit *audit;           /* with --audit, else NULL */
     struct ptd_e2e e2e;
@@ -115,6 +119,8 @@ static void release(struct run *r)
     ptd_audit_free(r->audit);
     ptd_e2e_release(&r->e2e);
     ptd_verdict_release(&r->verdict);
+    ptd_since_release(&r->since);
+    free(r->request);
     ptd_workspace_close(&r->w);
 }
 
@@ -148,7 +154,7 @@ static bool known_idle(struct run *r, size_t *total)
     PTD_CLEANUP_FREE char *value = NULL;
     char digest[33];
     if (r->everything || o->first || o->since_baseline || o->baseline || (r->keep && r->keep[0]) ||
-        r->unknown_paths || o->json || o->dry_run || o->audit)
+        r->unknown_paths || o->json || o->dry_run || o->audit || ptd_since_asked(o))
         return false;
     idle_key(r, digest);
     if (ptd_store_meta_get(r->w.store, "idle", &value, NULL) < 0 || !value ||
@@ -163,7 +169,7 @@ static void remember_idle(struct run *r)
     const struct ptd_selection *s = &r->verdict.selection;
     char digest[33];
     if (!r->w.writable || s->count || s->outside || s->left_out || r->options->since_baseline ||
-        r->everything)
+        r->everything || r->verdict.since)
         return;
     idle_key(r, digest);
     PTD_CLEANUP_FREE char *value = ptd_xasprintf("%s %zu", digest, s->total);
@@ -177,6 +183,10 @@ static struct ptd_summary summary_of(struct run *r)
     const char *version = strchr(r->w.environment.name, ' ');
     version = version ? version + 1 : "";
     snprintf(r->python, sizeof(r->python), "CPython %.*s", (int)strcspn(version, " "), version);
+    const struct ptd_overlay *files = ptd_since_files(&r->since);
+    bool since = r->request != NULL;
+    if (since)
+        r->since_said = ptd_since_summary(&r->since, r->request, &r->verdict);
     return (struct ptd_summary){
         .selection = &r->verdict.selection,
         .describe = ptd_verdict_describe,
@@ -184,7 +194,8 @@ static struct ptd_summary summary_of(struct run *r)
         .python = r->python,
         .no_data = r->verdict.no_data,
         .everything = r->everything,
-        .changed_files = ptd_workspace_changed_files(&r->w),
+        .changed_files = files ? files->paths.count : ptd_workspace_changed_files(&r->w),
+        .since = since ? &r->since_said : NULL,
         .first = r->options->first,
         .shard = r->options->shard,
         .shards = r->options->shards,
@@ -443,6 +454,30 @@ static int begin_audit(struct run *r, struct ptd_err *err)
     return ptd_audit_prepare(&r->w, (const char *const *)r->scope, &r->audit, err);
 }
 
+/* By the difference that was asked for, where git can tell it, else by the records alone. */
+static int select_tests(struct run *r, struct ptd_err *err)
+{
+    const struct ptd_options *o = r->options;
+    struct ptd_select_how how = {
+        .everything = r->everything && !o->first,
+        .first = o->first,
+        .shard = o->shard,
+        .shards = o->shards,
+        .left_out = r->e2e.excluded ? ptd_e2e_left_out : NULL,
+        .left_out_arg = &r->e2e,
+    };
+    if (ptd_since_asked(o) && !how.everything) {
+        ptd_since_release(&r->since);
+        free(r->request);
+        r->request = ptd_since_request(o);
+        if (ptd_since_find(&r->w, &r->since, err) < 0)
+            return -1;
+        ptd_since_say_problem(&r->since, o);
+        how.since = r->since.views ? &r->since : NULL;
+    }
+    return ptd_workspace_select_as(&r->w, (const char *const *)r->scope, &how, &r->verdict, err);
+}
+
 /* Decides and acts; r->status and r->signal are set. */
 static int decide(struct run *r, struct ptd_err *err)
 {
@@ -456,16 +491,7 @@ static int decide(struct run *r, struct ptd_err *err)
         r->status = o->fail_if_none ? 5 : 0;
         return 0;
     }
-    struct ptd_select_how how = {
-        .everything = r->everything && !o->first,
-        .first = o->first,
-        .shard = o->shard,
-        .shards = o->shards,
-        .left_out = r->e2e.excluded ? ptd_e2e_left_out : NULL,
-        .left_out_arg = &r->e2e,
-    };
-    if (begin_audit(r, err) < 0 ||
-        ptd_workspace_select_as(&r->w, (const char *const *)r->scope, &how, &r->verdict, err) < 0)
+    if (begin_audit(r, err) < 0 || select_tests(r, err) < 0)
         return -1;
     if ((o->json && !o->audit) || o->dry_run)
         return answer(r, err);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "cmd/since.h"
 #include "cmd/workspace.h"
 #include "store/details.h"
 
@@ -33,7 +34,7 @@ static int visit_node(const struct ptd_store_node *row, void *arg)
         memset(l->by_id + l->by_id_size, 0, (size - l->by_id_size) * sizeof(uint32_t));
         l->by_id_size = size;
     }
-    size_t at = ptd_map_puts(&v->names, row->name, 0);
+    size_t at = ptd_map_puts(&v->names, row->name, v->node_count);
     v->nodes = ptd_xgrow(v->nodes, &v->node_cap, v->node_count + 1, sizeof(*v->nodes));
     v->nodes[v->node_count++] = (struct ptd_select_node){
         .name = v->names.entries[at].key,
@@ -44,6 +45,8 @@ static int visit_node(const struct ptd_store_node *row, void *arg)
     l->files = ptd_xgrow(l->files, &l->file_cap, v->node_count, sizeof(*l->files));
     l->files[v->node_count - 1] = row->file;
     l->by_id[row->id] = (uint32_t)v->node_count;
+    v->sides = ptd_xgrow(v->sides, &v->side_cap, v->node_count, 1);
+    v->sides[v->node_count - 1] = 0;
     return 0;
 }
 
@@ -55,6 +58,70 @@ static bool is_partial(const struct ptd_record *row)
         if (ptd_reader_varint(&r) == PTD_LABEL_PLACE)
             return false;
     return true;
+}
+
+/* ---- with a difference of git's ---- */
+
+/* Bits of `sides`. */
+enum side {
+    SIDE_NOW = 1,      /* a record holds in the state on disk */
+    SIDE_ANY = 2,      /* ... in one of the states that are compared */
+    SIDE_OTHERWISE = 4 /* ... and is untouched by the difference, but other changes touch it */
+};
+
+/* A number for a broken dependency: which view it was found in, and its number there. */
+#define VIEW_BITS 2
+#define LOST      (SIZE_MAX - 1) /* there is nothing to describe */
+
+static size_t number_of(const struct ptd_validity *validity, const struct ptd_broken *broken)
+{
+    if (!broken)
+        return SIZE_MAX;
+    bool known = validity->count && broken >= validity->broken &&
+                 broken < validity->broken + validity->count;
+    return known ? (size_t)(broken - validity->broken) : LOST;
+}
+
+static size_t in_view(size_t number, size_t view)
+{
+    return number >= LOST ? number : number << VIEW_BITS | view;
+}
+
+/* What keeps a record from telling that the difference does not concern the test. */
+static size_t judge_between(struct loader *l, const struct ptd_impact_node *of,
+                            const struct ptd_record *row, size_t now, unsigned char *sides)
+{
+    struct ptd_since *s = l->verdict->since;
+    size_t broken[PTD_SINCE_VIEWS] = {0};
+    *sides |= now == SIZE_MAX ? SIDE_NOW | SIDE_ANY : 0;
+    for (size_t i = 0; i < s->views; i++) {
+        broken[i] = number_of(&s->validities[i], ptd_validity_of(&s->validities[i], of,
+                                                                 row->depsets, row->depsets_len));
+        *sides |= broken[i] == SIZE_MAX ? SIDE_ANY : 0;
+    }
+    if (now == SIZE_MAX && broken[PTD_SINCE_BEFORE] == SIZE_MAX)
+        return SIZE_MAX;
+    if (s->views == PTD_SINCE_VIEWS && broken[PTD_SINCE_ALONE] == SIZE_MAX &&
+        broken[PTD_SINCE_BEFORE_ALONE] == SIZE_MAX) {
+        *sides |= SIDE_OTHERWISE;
+        return SIZE_MAX;
+    }
+    return now != SIZE_MAX ? in_view(now, 0)
+                           : in_view(broken[PTD_SINCE_BEFORE], 1 + PTD_SINCE_BEFORE);
+}
+
+/* What the line says besides the number of tests. */
+static void count_sides(struct ptd_verdict *v)
+{
+    const struct ptd_selection *s = &v->selection;
+    for (size_t i = 0; i < s->count; i++) {
+        uint64_t node = ptd_map_get(&v->names, s->items[i].name, UINT64_MAX);
+        bool changed = s->items[i].reason == PTD_REASON_CHANGED;
+        v->elsewhere += changed && node < v->node_count && !(v->sides[node] & SIDE_ANY);
+    }
+    for (size_t i = 0; i < v->node_count; i++)
+        v->left_out += !v->nodes[i].is_file && v->nodes[i].present &&
+                       (v->sides[i] & (SIDE_OTHERWISE | SIDE_NOW)) == SIDE_OTHERWISE;
 }
 
 static int visit_record(const struct ptd_record *row, void *arg)
@@ -80,13 +147,10 @@ static int visit_record(const struct ptd_record *row, void *arg)
                                     .duration_us = row->duration_us,
                                     .baseline = row->baseline,
                                     .partial = is_partial(row),
-                                    .broken = SIZE_MAX,
+                                    .broken = number_of(&v->validity, broken),
                                     .tests_len = row->tests_len};
-    if (broken)
-        r->broken = broken >= v->validity.broken && v->validity.count &&
-                            broken < v->validity.broken + v->validity.count
-                        ? (size_t)(broken - v->validity.broken)
-                        : SIZE_MAX - 1; /* lost: there is nothing to describe */
+    if (v->since)
+        r->between = judge_between(l, &of, row, r->broken, &v->sides[node - v->nodes]);
     if (row->tests)
         ptd_buf_add(&v->tests, row->tests, row->tests_len);
     return 0;
@@ -137,7 +201,7 @@ int ptd_workspace_select_as(struct ptd_workspace *w, const char *const *scope,
                             const struct ptd_select_how *how, struct ptd_verdict *out,
                             struct ptd_err *err)
 {
-    *out = (struct ptd_verdict){.state = &w->state};
+    *out = (struct ptd_verdict){.state = &w->state, .since = how->since};
     if (load(w, out, err) < 0) {
         ptd_verdict_release(out);
         return -1;
@@ -151,6 +215,7 @@ int ptd_workspace_select_as(struct ptd_workspace *w, const char *const *scope,
         .test_file_count = out->test_file_count,
         .since_baseline = w->options->since_baseline,
         .everything = how->everything,
+        .between = how->since != NULL,
         .first = how->first,
         .shard = how->shard,
         .shards = how->shards,
@@ -161,6 +226,8 @@ int ptd_workspace_select_as(struct ptd_workspace *w, const char *const *scope,
         .excluded_ids = w->excluded_ids,
     };
     ptd_select(&input, &out->selection);
+    if (out->since)
+        count_sides(out);
     return 0;
 }
 
@@ -171,6 +238,7 @@ void ptd_verdict_release(struct ptd_verdict *v)
     ptd_map_release(&v->names);
     ptd_buf_release(&v->tests);
     free(v->nodes);
+    free(v->sides);
     free(v->records);
     free(v->test_files);
     *v = (struct ptd_verdict){0};
@@ -203,21 +271,41 @@ static const char *describe_variable(struct ptd_verdict *v, const char *path)
     return v->description;
 }
 
+/* What a record of now misses in the earlier state has come since. */
+static const char *seen_from_now(const char *what)
+{
+    if (strcmp(what, "deleted") == 0)
+        return "new";
+    return strcmp(what, "appeared") == 0 ? "deleted" : what;
+}
+
 const char *ptd_verdict_describe(size_t broken, void *arg)
 {
     struct ptd_verdict *v = arg;
-    if (broken >= v->validity.count)
+    const struct ptd_validity *validity = &v->validity;
+    const struct ptd_state *state = v->state;
+    size_t view = 0;
+    if (v->since && broken < LOST) {
+        view = broken & ((1u << VIEW_BITS) - 1);
+        broken >>= VIEW_BITS;
+    }
+    if (view) {
+        validity = &v->since->validities[view - 1];
+        state = &v->since->states[view - 1];
+    }
+    if (broken >= validity->count)
         return "its dependencies are not known";
-    const struct ptd_broken *b = &v->validity.broken[broken];
-    const struct ptd_state_file *f = &v->state->files[b->file];
+    const struct ptd_broken *b = &validity->broken[broken];
+    const struct ptd_state_file *f = &state->files[b->file];
+    const char *what = view ? seen_from_now(b->what) : b->what;
     switch (f->kind) {
     case PTD_FILE_SOURCE:
     case PTD_FILE_OPAQUE:
     case PTD_FILE_EXISTS:
-        snprintf(v->description, sizeof(v->description), "%s: %s", f->path, b->what);
+        snprintf(v->description, sizeof(v->description), "%s: %s", f->path, what);
         return v->description;
     case PTD_FILE_LISTING:
-        snprintf(v->description, sizeof(v->description), "%s/: %s", f->path, b->what);
+        snprintf(v->description, sizeof(v->description), "%s/: %s", f->path, what);
         return v->description;
     case PTD_FILE_IMPORT:
         snprintf(v->description, sizeof(v->description),

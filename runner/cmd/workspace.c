@@ -145,16 +145,10 @@ char *ptd_workspace_skipped(const struct ptd_workspace *w)
     return ptd_path_relative(w->project.cache_dir, w->project.rootdir);
 }
 
-int ptd_workspace_reload(struct ptd_workspace *w, struct ptd_err *err)
+struct ptd_state_inputs ptd_workspace_inputs(struct ptd_workspace *w, const char *skip)
 {
-    if (w->state_loaded)
-        ptd_state_release(&w->state);
-    w->state_loaded = false;
-    if (read_habits(w, err) < 0)
-        return -1;
     const char *outcome_args = w->options->outcome_args ? w->options->outcome_args : "";
-    PTD_CLEANUP_FREE char *skip = ptd_workspace_skipped(w);
-    struct ptd_state_inputs inputs = {
+    return (struct ptd_state_inputs){
         .root = w->project.rootdir,
         .skip = skip,
         .endings = w->endings,
@@ -165,6 +159,17 @@ int ptd_workspace_reload(struct ptd_workspace *w, struct ptd_err *err)
         .variables = ptd_workspace_variables(w),
         .rules = ptd_workspace_rules(w),
     };
+}
+
+int ptd_workspace_reload(struct ptd_workspace *w, struct ptd_err *err)
+{
+    if (w->state_loaded)
+        ptd_state_release(&w->state);
+    w->state_loaded = false;
+    if (read_habits(w, err) < 0)
+        return -1;
+    PTD_CLEANUP_FREE char *skip = ptd_workspace_skipped(w);
+    struct ptd_state_inputs inputs = ptd_workspace_inputs(w, skip);
     w->state_loaded = true;
     if (ptd_state_load(&w->state, w->store, w->writable, &inputs, err) < 0)
         return -1;

@@ -54,6 +54,10 @@ bool ptd_workspace_is_test_file(const struct ptd_workspace *w, const char *path)
 /* What the configuration says, in the state's terms; borrowed. */
 struct ptd_variables ptd_workspace_variables(const struct ptd_workspace *w);
 struct ptd_rules ptd_workspace_rules(const struct ptd_workspace *w);
+/* What the state is loaded with; `skip` is borrowed (see ptd_workspace_skipped). */
+struct ptd_state_inputs ptd_workspace_inputs(struct ptd_workspace *w, const char *skip);
+
+struct ptd_since;
 
 /* The selection with everything that its strings live in. */
 struct ptd_verdict {
@@ -70,6 +74,12 @@ struct ptd_verdict {
     bool no_data;
     char description[512];
     const struct ptd_state *state; /* borrowed */
+    /* With a difference of git's (cmd/since.h): */
+    struct ptd_since *since; /* borrowed, or NULL */
+    unsigned char *sides;    /* owned; per node, see verdict.c */
+    size_t side_cap;
+    size_t elsewhere; /* selected, because no record of theirs is of either state */
+    size_t left_out;  /* affected by other changes than those asked for */
 };
 
 /* How to select, beside what the options say; see ptd_select_input. */
@@ -78,6 +88,7 @@ struct ptd_select_how {
     unsigned shard, shards;
     bool (*left_out)(int64_t collection, const char *name, void *arg);
     void *left_out_arg;
+    struct ptd_since *since; /* by the difference between two states; has views; or NULL */
 };
 int ptd_workspace_select_as(struct ptd_workspace *w, const char *const *scope,
                             const struct ptd_select_how *how, struct ptd_verdict *out,

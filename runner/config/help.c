@@ -31,8 +31,10 @@ static int left_column(char *buf, size_t size, const struct ptd_option_spec *spe
 {
     if (!spec->metavar)
         return snprintf(buf, size, "  %s", spec->name);
-    return snprintf(buf, size, spec->optional ? "  %s[=%s]" : "  %s %s", spec->name,
-                    spec->choices ? spec->choices : spec->metavar);
+    const char *value = spec->choices ? spec->choices : spec->metavar;
+    if (ptd_option_reaches(spec))
+        return snprintf(buf, size, "  %s [%s]", spec->name, value);
+    return snprintf(buf, size, spec->optional ? "  %s[=%s]" : "  %s %s", spec->name, value);
 }
 
 static void print_option(FILE *out, const struct ptd_option_spec *spec, const char *text,

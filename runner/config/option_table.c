@@ -33,6 +33,17 @@ int ptd_option_set_text(struct ptd_options *options, const struct ptd_option_spe
     return set_text(options, spec, value, err);
 }
 
+/* A name of git's; without one the default branch. */
+int ptd_option_set_since(struct ptd_options *options, const struct ptd_option_spec *spec,
+                         const char *value, struct ptd_err *err)
+{
+    if (value && *value == '-')
+        return ptd_err_set(err, PTD_E_USAGE, "%s: expected a branch or commit, got \"%s\"",
+                           spec->name, value);
+    options->since = value ? value : "";
+    return 0;
+}
+
 static int set_number(struct ptd_options *options, const struct ptd_option_spec *spec,
                       const char *value, struct ptd_err *err)
 {
@@ -197,8 +208,17 @@ const struct ptd_option_spec ptd_option_table[] = {
      "Accepted likewise (100000). [config: cache-size, diff_cache_size]"},
 
     {"--since-baseline", NULL, false, set_flag, AT(since_baseline), NULL, PTD_GROUP_SELECT,
-     "Compare with the last baseline, not the newest record",
+     NULL,
      "Compare with the last baseline instead of the newest record of each test."},
+    {"--since", "REF", true, ptd_option_set_since, 0, NULL, PTD_GROUP_SELECT,
+     "Run what changes since a branch or commit affect",
+     "Run what the changes since REF affect: since the merge base of HEAD and REF, with what is not"
+     " committed. Without REF the default branch is taken (origin/HEAD, else main or master). Where"
+     " git cannot tell, the recorded data decides."},
+    {"--staged", NULL, false, set_flag, AT(staged), NULL, PTD_GROUP_SELECT, NULL,
+     "Run what the staged changes affect, and leave out what only other changes affect."},
+    {"--working-tree", NULL, false, set_flag, AT(working_tree), NULL, PTD_GROUP_SELECT, NULL,
+     "Run what the changes affect that are not staged, new files included."},
     {"--mode", "MODE", false, set_mode, 0, "affected|all", PTD_GROUP_SELECT,
      "Run affected tests (default) or all",
      "affected (default): run what changes affect; all: run every test and record it."},
@@ -235,7 +255,7 @@ const struct ptd_option_spec ptd_option_table[] = {
      "Run in N processes (pytest-xdist)",
      "Run in N processes, or as many as there are processors: pytest-xdist's -n N."},
     {"--line-coverage", "FILE", false, set_text, AT(line_coverage), NULL, PTD_GROUP_RUN,
-     "Write which lines each test executed",
+     NULL,
      "Write the lines that each test executes into FILE, a data file of coverage.py with a context"
      " for each phase of each test; FILE is replaced, and has what ran."},
     {"--python", "PATH", false, set_text, AT(python), NULL, PTD_GROUP_RUN,
@@ -279,6 +299,11 @@ const struct ptd_option_spec ptd_option_table[] = {
 /* clang-format on */
 
 const size_t ptd_option_count = sizeof(ptd_option_table) / sizeof(ptd_option_table[0]);
+
+bool ptd_option_reaches(const struct ptd_option_spec *spec)
+{
+    return spec->apply == ptd_option_set_since;
+}
 
 const struct ptd_option_spec *ptd_option_find(const char *name, size_t len)
 {

@@ -40,7 +40,11 @@ extern const size_t ptd_option_count;
 /* NULL when there is none of this name. */
 const struct ptd_option_spec *ptd_option_find(const char *name, size_t len);
 
+/* An optional value may also be the next argument, when that begins with no dash. */
+bool ptd_option_reaches(const struct ptd_option_spec *spec);
+
 ptd_option_apply ptd_option_set_text, ptd_option_set_number, ptd_option_set_flag;
+ptd_option_apply ptd_option_set_since;
 
 /* For --help: an option with its text, and running text. */
 void ptd_help_option(FILE *out, const struct ptd_option_spec *spec);

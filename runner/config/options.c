@@ -58,7 +58,8 @@ static int own_option(struct parser *p, const struct ptd_option_spec *spec, cons
     *used = 1;
     if (!spec->metavar && value)
         return ptd_err_set(p->err, PTD_E_USAGE, "%s takes no value", spec->name);
-    if (spec->metavar && !spec->optional && !value && count > 1 && argv[1][0] != '-') {
+    if (spec->metavar && (!spec->optional || ptd_option_reaches(spec)) && !value && count > 1 &&
+        argv[1][0] != '-') {
         value = argv[1];
         *used = 2;
     }
@@ -226,9 +227,33 @@ static void scan_words(struct ptd_pytest_args *args, const char *text)
     free(words);
 }
 
+/* One difference at a time, and not what compares with something else. */
+static int check_difference(struct parser *p)
+{
+    const struct ptd_options *out = p->out;
+    const char *asked[] = {out->since ? "--since" : NULL, out->staged ? "--staged" : NULL,
+                           out->working_tree ? "--working-tree" : NULL};
+    const char *first = NULL;
+    for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+        if (first && asked[i])
+            return ptd_err_set(p->err, PTD_E_USAGE, "%s and %s exclude each other", first,
+                               asked[i]);
+        first = first ? first : asked[i];
+    }
+    if (first && (out->baseline || out->since_baseline || out->audit || out->diff))
+        return ptd_err_set(p->err, PTD_E_USAGE, "%s and %s exclude each other", first,
+                           out->diff       ? "--diff"
+                           : out->baseline ? "--baseline"
+                           : out->audit    ? "--audit"
+                                           : "--since-baseline");
+    return 0;
+}
+
 static int check_combination(struct parser *p)
 {
     struct ptd_options *out = p->out;
+    if (check_difference(p) != 0)
+        return -1;
     if (out->force && !out->baseline) {
         ptd_err_set(p->err, PTD_E_USAGE, "--force is for --baseline only");
         return ptd_err_hint(p->err, "'--mode all' runs every test");

@@ -58,6 +58,9 @@ struct ptd_options {
     bool force;              /* --force, --diff-force: with --baseline every test runs */
     bool no_record;          /* --no-record: leave the data alone */
     bool since_baseline;     /* --since-baseline */
+    const char *since;       /* --since [REF]: REF, or "" for the default branch; else NULL */
+    bool staged;             /* --staged: only what is staged */
+    bool working_tree;       /* --working-tree: only what is not staged */
     bool dry_run;            /* --dry-run: node ids, then a count */
     bool first;              /* --first: run everything, what is affected in front */
     unsigned shard, shards;  /* --shard I/N, from 1; 0: not given */

@@ -69,18 +69,40 @@ static size_t running(const struct ptd_summary *s)
     return s->shards ? s->selection->all_shards : s->selection->tests;
 }
 
+static const char *since_label(const struct ptd_summary *s)
+{
+    return s->since ? s->since->label : NULL;
+}
+
+/* What else there is to say about a difference of git's. */
+static void add_since(const struct ptd_summary *s, struct ptd_buf *out)
+{
+    if (!since_label(s))
+        return;
+    if (s->since->elsewhere)
+        ptd_buf_addf(out, "%s%zu of them last recorded in neither state", out->len ? "; " : "",
+                     s->since->elsewhere);
+    if (s->since->left_out)
+        ptd_buf_addf(out, "%s%zu affected by other changes left out", out->len ? "; " : "",
+                     s->since->left_out);
+}
+
 static void add_counts(const struct ptd_summary *s, struct ptd_buf *out)
 {
     const struct ptd_selection *sel = s->selection;
+    const char *label = since_label(s), *blank = label ? " " : "";
     size_t files = sel->count - sel->tests, tests = running(s);
+    label = label ? label : "";
     if (tests || !files)
-        ptd_buf_addf(out, "%zu of %zu test%s affected", tests, sel->total, plural(sel->total));
+        ptd_buf_addf(out, "%zu of %zu test%s affected%s%s", tests, sel->total, plural(sel->total),
+                     blank, label);
     if (files) {
         const char *kind = sel->new_files == files ? "new " : "";
         ptd_buf_addf(out, "%s%zu %stest file%s to collect", tests ? ", " : "", files, kind,
                      plural(files));
         if (!tests)
-            ptd_buf_addf(out, ", 0 of %zu known test%s affected", sel->total, plural(sel->total));
+            ptd_buf_addf(out, ", 0 of %zu known test%s affected%s%s", sel->total,
+                         plural(sel->total), blank, label);
     }
 }
 
@@ -89,7 +111,8 @@ static void add_first(const struct ptd_summary *s, struct ptd_buf *out)
     const struct ptd_selection *sel = s->selection;
     ptd_buf_addf(out, "running all %zu tests, ", sel->total);
     if (sel->affected)
-        ptd_buf_addf(out, "%zu affected first", sel->affected);
+        ptd_buf_addf(out, "%zu affected%s%s first", sel->affected, since_label(s) ? " " : "",
+                     since_label(s) ? since_label(s) : "");
     else
         ptd_buf_adds(out, "none of them affected");
 }
@@ -106,6 +129,7 @@ static void add_remarks(const struct ptd_summary *s, struct ptd_buf *out)
     if (sel->left_out)
         ptd_buf_addf(&text, "%s%zu affected end-to-end test%s left out", text.len ? "; " : "",
                      sel->left_out, plural(sel->left_out));
+    add_since(s, &text);
     if (text.len)
         ptd_buf_addf(out, " (%s)", text.data);
 }
@@ -143,7 +167,9 @@ static void add_estimate(const struct ptd_summary *s, struct ptd_buf *out)
 static void add_nothing(const struct ptd_summary *s, struct ptd_buf *out)
 {
     const struct ptd_selection *sel = s->selection;
-    ptd_buf_addf(out, "no tests affected (0 of %zu", sel->total);
+    const char *label = since_label(s);
+    ptd_buf_addf(out, "no tests affected%s%s (0 of %zu", label ? " " : "", label ? label : "",
+                 sel->total);
     if (s->changed_files)
         ptd_buf_addf(out, "; %zu file%s changed", s->changed_files, plural(s->changed_files));
     else
@@ -153,6 +179,7 @@ static void add_nothing(const struct ptd_summary *s, struct ptd_buf *out)
     if (sel->left_out)
         ptd_buf_addf(out, "; %zu affected end-to-end test%s left out", sel->left_out,
                      plural(sel->left_out));
+    add_since(s, out);
     ptd_buf_addc(out, ')');
 }
 
@@ -224,6 +251,26 @@ void ptd_summary_list(const struct ptd_summary *s, struct ptd_buf *out)
     ptd_buf_addc(out, '\n');
 }
 
+void ptd_summary_since_json(const struct ptd_summary_since *since, struct ptd_buf *out)
+{
+    ptd_buf_adds(out, "{\"request\":");
+    ptd_json_string(out, since->request);
+    if (since->ref) {
+        ptd_buf_adds(out, ",\"ref\":");
+        ptd_json_string(out, since->ref);
+    }
+    if (since->commit)
+        ptd_buf_addf(out, ",\"commit\":\"%s\"", since->commit);
+    if (since->problem) {
+        ptd_buf_adds(out, ",\"compared_with\":\"records\",\"problem\":");
+        ptd_json_string(out, since->problem);
+    } else {
+        ptd_buf_addf(out, ",\"compared_with\":\"git\",\"recorded_elsewhere\":%zu,\"left_out\":%zu",
+                     since->elsewhere, since->left_out);
+    }
+    ptd_buf_addc(out, '}');
+}
+
 static void add_json_item(const struct ptd_summary *s, const struct ptd_selected *item,
                           struct ptd_buf *out)
 {
@@ -242,6 +289,10 @@ void ptd_summary_json(const struct ptd_summary *s, struct ptd_buf *out)
     ptd_buf_addf(out, "{\"version\":1,\"total\":%zu,\"affected\":%zu,\"changed_files\":%zu",
                  sel->total, s->first ? sel->affected : sel->tests, s->changed_files);
     ptd_buf_addf(out, ",\"no_data\":%s", s->no_data ? "true" : "false");
+    if (s->since) {
+        ptd_buf_adds(out, ",\"since\":");
+        ptd_summary_since_json(s->since, out);
+    }
     ptd_buf_adds(out, ",\"tests\":[");
     for (size_t i = 0; i < sel->tests; i++) {
         if (i)

@@ -8,6 +8,17 @@
 #include "base/buf.h"
 #include "select/select.h"
 
+/* A difference of git's that was asked for. */
+struct ptd_summary_since {
+    const char *label;   /* "since main@1a2b3c4"; NULL: git could not tell, see `problem` */
+    const char *request; /* "--since main" */
+    const char *ref;     /* of --since, else NULL */
+    const char *commit;  /* its merge base, else NULL */
+    const char *problem;
+    size_t elsewhere; /* selected for being recorded in neither state */
+    size_t left_out;  /* affected by other changes only */
+};
+
 struct ptd_summary {
     const struct ptd_selection *selection;
     /* Text for a broken dependency: "src/cart.py: Cart.total"; borrowed for the call. */
@@ -21,6 +32,7 @@ struct ptd_summary {
     unsigned shard, shards; /* 0: all of it */
     bool narrowed;          /* pytest runs fewer than are selected: nobody knows how long */
     bool parallel;          /* in several processes: tests take longer than the run */
+    const struct ptd_summary_since *since; /* or NULL */
 };
 
 /* "pyt-diff: 2 of 840 tests affected (src/cart.py: Cart.total)\n" */
@@ -32,6 +44,8 @@ void ptd_summary_saved(const struct ptd_summary *summary, struct ptd_buf *out);
 void ptd_summary_reasons(const struct ptd_summary *summary, struct ptd_buf *out);
 /* Node ids, one per line, an empty line, and a count as `pytest --collect-only -q` gives it. */
 void ptd_summary_list(const struct ptd_summary *summary, struct ptd_buf *out);
+/* One JSON object. */
+void ptd_summary_since_json(const struct ptd_summary_since *since, struct ptd_buf *out);
 /* One JSON object and a newline; the keys are documented in the man page. */
 void ptd_summary_json(const struct ptd_summary *summary, struct ptd_buf *out);
 

@@ -42,6 +42,23 @@ const struct ptd_select_record *ptd_select_holding(const struct ptd_select_recor
     return NULL;
 }
 
+/* What keeps a record from counting. */
+static size_t obstacle(const struct ptd_select_input *in, const struct ptd_select_record *record)
+{
+    return in->between ? record->between : record->broken;
+}
+
+static const struct ptd_select_record *counting(const struct ptd_select_input *in,
+                                                const struct ptd_select_node *node)
+{
+    if (!in->between)
+        return ptd_select_holding(in->records, node, in->since_baseline);
+    for (size_t i = node->first; i < node->first + node->count; i++)
+        if (obstacle(in, &in->records[i]) == SIZE_MAX)
+            return &in->records[i];
+    return NULL;
+}
+
 bool ptd_select_is_below(const char *name, const char *nodeid)
 {
     size_t n = strlen(nodeid);
@@ -131,7 +148,7 @@ static enum ptd_reason reason_of(const struct ptd_select_input *in,
     if (!node || node->count == 0)
         return PTD_REASON_NEW;
     for (size_t i = 0; i < node->count; i++) {
-        *broken = in->records[node->first + i].broken;
+        *broken = obstacle(in, &in->records[node->first + i]);
         if (*broken != SIZE_MAX)
             return PTD_REASON_CHANGED;
     }
@@ -147,7 +164,7 @@ static struct file_view look_at_file(struct selector *s, const char *path)
                              .broken = SIZE_MAX,
                              .selected_from = s->out->count,
                              .unaffected_from = s->out->deselect_count};
-    view.record = node ? ptd_select_holding(in->records, node, in->since_baseline) : NULL;
+    view.record = node ? counting(in, node) : NULL;
     if (!view.record) {
         view.collect = true;
         view.reason = reason_of(in, node, &view.broken);
@@ -206,8 +223,7 @@ static void look_at_test(struct selector *s, struct file_view *file, const char 
     size_t at = ptd_map_find(&s->tests, name, strlen(name));
     const struct ptd_select_node *node =
         at == PTD_MAP_NONE ? NULL : &in->nodes[s->tests.entries[at].value];
-    const struct ptd_select_record *valid =
-        node ? ptd_select_holding(in->records, node, in->since_baseline) : NULL;
+    const struct ptd_select_record *valid = node ? counting(in, node) : NULL;
     int scope = test_in_scope(in, name, file->path);
     struct ptd_selected item = item_of(s, node, valid, scope == 2);
     bool affected = in->everything || item.reason != PTD_REASON_ALL;

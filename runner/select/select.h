@@ -21,8 +21,9 @@
 
 struct ptd_select_record {
     int outcome;
-    int64_t id;    /* for the caller */
-    size_t broken; /* number of the dependency that does not hold, SIZE_MAX: all hold */
+    int64_t id;     /* for the caller */
+    size_t broken;  /* number of the dependency that does not hold, SIZE_MAX: all hold */
+    size_t between; /* the same of what tells two states apart; see ptd_select_input.between */
     uint64_t duration_us;
     bool baseline;
     bool partial;      /* a failure of which not all dependencies are known; for the caller */
@@ -63,6 +64,7 @@ struct ptd_select_input {
      * file. NULL: none is. */
     bool (*left_out)(int64_t collection, const char *name, void *arg);
     void *left_out_arg;
+    bool between; /* a record counts when `between` says so, whatever `broken` is */
     /* Positional arguments as paths relative to the root ("" = all), with node ids after "::";
      * NULL-terminated. */
     const char *const *scope;

@@ -44,40 +44,82 @@ struct names {
     size_t count, cap;
 };
 
-static void add_name(struct names *names, const struct dirent *entry)
+static void add_name(struct names *names, const char *name, bool directory)
 {
     names->items = ptd_xgrow(names->items, &names->cap, names->count + 1, sizeof(char *));
-    names->items[names->count++] =
-        ptd_xasprintf("%s%s", entry->d_name, entry->d_type == DT_DIR ? "/" : "");
+    names->items[names->count++] = ptd_xasprintf("%s%s", name, directory ? "/" : "");
 }
 
-static struct ptd_hash128 hash_names(const struct names *names)
+/* Each name once; releases them. */
+static struct ptd_hash128 hash_names(struct names *names)
 {
     PTD_CLEANUP_BUF struct ptd_buf all = PTD_BUF_INIT;
+    if (names->count)
+        qsort(names->items, names->count, sizeof(char *), compare_names);
     for (size_t i = 0; i < names->count; i++)
-        ptd_buf_add(&all, names->items[i], strlen(names->items[i]) + 1);
+        if (i == 0 || strcmp(names->items[i], names->items[i - 1]) != 0)
+            ptd_buf_add(&all, names->items[i], strlen(names->items[i]) + 1);
+    for (size_t i = 0; i < names->count; i++)
+        free(names->items[i]);
+    free(names->items);
     return ptd_hash128(all.data ? all.data : "", all.len);
 }
 
-bool ptd_probe_listing(const char *path, const char *skip, struct ptd_hash128 *out)
+/* Names on disk, but for those that `overlay` (or NULL) does not have. */
+static bool list_disk(const char *path, const char *skip, const struct ptd_overlay *overlay,
+                      const char *root, const char *relative, struct names *names)
 {
     DIR *dir = opendir(path);
-    struct names names = {0};
     if (!dir)
         return false;
     PTD_CLEANUP_FREE char *skip_dir = skip ? ptd_path_dirname(skip) : NULL;
     const char *skip_name = skip_dir && strcmp(skip_dir, path) == 0 ? ptd_path_basename(skip) : "";
-    for (struct dirent *e; (e = readdir(dir));)
-        if (!is_noise(e->d_name) && strcmp(e->d_name, skip_name) != 0)
-            add_name(&names, e);
+    for (struct dirent *e; (e = readdir(dir));) {
+        bool directory = e->d_type == DT_DIR;
+        if (is_noise(e->d_name) || strcmp(e->d_name, skip_name) == 0)
+            continue;
+        if (overlay) {
+            PTD_CLEANUP_FREE char *name = ptd_path_join(relative, e->d_name);
+            const struct ptd_overlay_file *f = ptd_overlay_find(overlay, name);
+            if ((f && f->kind == PTD_OVERLAY_ABSENT) ||
+                (directory && !ptd_overlay_keeps(overlay, root, name)))
+                continue;
+        }
+        add_name(names, e->d_name, directory);
+    }
     closedir(dir);
-    if (names.count)
-        qsort(names.items, names.count, sizeof(char *), compare_names);
-    *out = hash_names(&names);
-    for (size_t i = 0; i < names.count; i++)
-        free(names.items[i]);
-    free(names.items);
     return true;
+}
+
+bool ptd_probe_listing(const char *path, const char *skip, struct ptd_hash128 *out)
+{
+    struct names names = {0};
+    if (!list_disk(path, skip, NULL, NULL, NULL, &names))
+        return false;
+    *out = hash_names(&names);
+    return true;
+}
+
+bool ptd_probe_overlaid(const struct ptd_overlay *overlay, const char *root, const char *relative,
+                        const char *skip, struct ptd_hash128 *out)
+{
+    PTD_CLEANUP_FREE char *full = ptd_path_join(root, relative);
+    struct names names = {0};
+    size_t first, last, n = *relative ? strlen(relative) + 1 : 0;
+    bool there = list_disk(full, skip, overlay, root, relative, &names);
+    ptd_overlay_below(overlay, relative, &first, &last);
+    for (size_t i = first; i < last; i++) {
+        const char *below = overlay->sorted[i] + n;
+        size_t len = strcspn(below, "/");
+        PTD_CLEANUP_FREE char *name = ptd_xstrndup(below, len);
+        if (ptd_overlay_find(overlay, overlay->sorted[i])->kind == PTD_OVERLAY_ABSENT ||
+            is_noise(name) || strcmp(name, "..") == 0)
+            continue;
+        add_name(&names, name, below[len] == '/');
+    }
+    bool any = there ? !*relative || ptd_overlay_keeps(overlay, root, relative) : names.count > 0;
+    *out = hash_names(&names);
+    return any;
 }
 
 struct ptd_hash128 ptd_probe_hash(const char *path, enum ptd_existence as, uint64_t size)
@@ -101,4 +143,25 @@ struct ptd_hash128 ptd_probe_existence(const char *path)
     else
         as = S_ISDIR(st.st_mode) ? PTD_EXISTS_DIRECTORY : PTD_EXISTS_OTHER;
     return ptd_probe_hash(path, as, (uint64_t)st.st_size);
+}
+
+bool ptd_probe_existence_in(const struct ptd_overlay *overlay, const char *root,
+                            const char *relative, struct ptd_hash128 *out)
+{
+    PTD_CLEANUP_FREE char *full = ptd_path_join(root, relative);
+    const struct ptd_overlay_file *f = ptd_overlay_find(overlay, relative);
+    struct ptd_stat_sig sig;
+    if (f && f->kind == PTD_OVERLAY_UNKNOWN)
+        return false;
+    if (f)
+        *out = ptd_probe_hash(
+            relative, f->kind == PTD_OVERLAY_CONTENT ? PTD_EXISTS_FILE : PTD_EXISTS_NOT, f->size);
+    else if (overlay && ptd_overlay_has_below(overlay, relative))
+        *out = ptd_probe_hash(relative, PTD_EXISTS_DIRECTORY, 0);
+    else if (overlay && ptd_probe_directory(full, &sig) &&
+             !ptd_overlay_keeps(overlay, root, relative))
+        *out = ptd_probe_hash(relative, PTD_EXISTS_NOT, 0);
+    else
+        *out = ptd_probe_existence(full);
+    return true;
 }

@@ -7,6 +7,7 @@
 #include "base/glob.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "state/overlay.h"
 #include "state/state.h"
 
 bool ptd_rule_concerns(const struct ptd_rule *rule, const char *path)
@@ -52,7 +53,11 @@ static int add_file(struct ptd_state *state, const char *path, struct ptd_buf *o
             hash = state->files[at].hash;
     } else {
         PTD_CLEANUP_FREE char *full = ptd_path_join(state->root, path);
-        ptd_hash128_file(full, &hash, NULL);
+        const struct ptd_overlay_file *f = ptd_overlay_find(state->overlay, path);
+        if (f)
+            hash = f->hash;
+        else
+            ptd_hash128_file(full, &hash, NULL);
     }
     ptd_buf_add(out, path, strlen(path) + 1);
     ptd_buf_add(out, &hash, sizeof(hash));

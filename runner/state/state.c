@@ -173,12 +173,39 @@ static int save(struct ptd_state *state, const struct ptd_state_file *f, struct 
     return ptd_store_file_seen(state->store, f->id, sig, f->hashed_at, f->version, err);
 }
 
+/* A file as the overlay has it. */
+static int refresh_overlaid(struct ptd_state *state, struct ptd_state_file *f,
+                            const struct ptd_overlay_file *o, struct ptd_err *err)
+{
+    ptd_id foreign = PTD_VERSION_FOREIGN - (ptd_id)(f - state->files) - 1;
+    bool parsed = false;
+    f->sig = (struct ptd_stat_sig){0};
+    f->hash = o->hash;
+    f->version = o->kind == PTD_OVERLAY_ABSENT ? 0 : foreign;
+    if (o->kind != PTD_OVERLAY_CONTENT)
+        return 0;
+    ptd_id version;
+    if (version_of(state, &o->hash, &version, &parsed, err) < 0)
+        return -1;
+    if (version != PTD_VERSION_FOREIGN && (parsed || f->kind != PTD_FILE_SOURCE)) {
+        f->version = version;
+        return 0;
+    }
+    if (f->kind != PTD_FILE_SOURCE || !o->source)
+        return 0;
+    const struct ptd_buf content = {o->source, (size_t)o->size, (size_t)o->size};
+    return parse_version(state, foreign, &content, err);
+}
+
 /* Brings one real file up to date; `entry` is what the walk of the tree found, or NULL. */
 static int refresh_as(struct ptd_state *state, struct ptd_state_file *f,
                       const struct ptd_tree_entry *entry, struct ptd_err *err)
 {
     struct ptd_stat_sig sig;
     PTD_CLEANUP_FREE char *full = NULL;
+    const struct ptd_overlay_file *overlaid = ptd_overlay_find(state->overlay, f->path);
+    if (overlaid)
+        return refresh_overlaid(state, f, overlaid, err);
     if (entry) {
         sig = entry->sig;
     } else {
@@ -211,12 +238,26 @@ static int set_hash(struct ptd_state *state, struct ptd_state_file *f,
     return version_of(state, hash, &f->version, &parsed, err) < 0 ? -1 : save(state, f, err);
 }
 
+static bool has_overlaid_names(const struct ptd_state *state, const char *directory)
+{
+    size_t first = 0, last = 0;
+    if (state->overlay)
+        ptd_overlay_below(state->overlay, directory, &first, &last);
+    return first != last;
+}
+
 /* A directory's time stamp changes with the names in it. */
 static int refresh_listing(struct ptd_state *state, struct ptd_state_file *f, struct ptd_err *err)
 {
     PTD_CLEANUP_FREE char *full = full_path(state, f->path);
     struct ptd_stat_sig sig;
     struct ptd_hash128 hash;
+    if (has_overlaid_names(state, f->path)) {
+        f->version = 0;
+        return ptd_probe_overlaid(state->overlay, state->root, f->path, state->skip, &hash)
+                   ? set_hash(state, f, &hash, err)
+                   : 0;
+    }
     bool there = ptd_probe_directory(full, &sig);
     if (there && f->version > 0 && ptd_stat_sig_equal(&sig, &f->sig) && !racy(&sig, f->hashed_at))
         return 0;
@@ -234,8 +275,11 @@ static int refresh_listing(struct ptd_state *state, struct ptd_state_file *f, st
 
 static int refresh_exists(struct ptd_state *state, struct ptd_state_file *f, struct ptd_err *err)
 {
-    PTD_CLEANUP_FREE char *full = full_path(state, f->path);
-    struct ptd_hash128 hash = ptd_probe_existence(full);
+    struct ptd_hash128 hash;
+    if (!ptd_probe_existence_in(state->overlay, state->root, f->path, &hash)) {
+        f->version = PTD_VERSION_FOREIGN;
+        return 0;
+    }
     if (f->version > 0 && ptd_hash128_equal(&hash, &f->hash))
         return 0;
     return set_hash(state, f, &hash, err);
@@ -428,7 +472,10 @@ int ptd_state_load(struct ptd_state *state, struct ptd_store *store, bool writab
     struct ptd_tree_options options = {.endings = state->all_files ? every_ending : inputs->endings,
                                        .also = named,
                                        .skip = inputs->skip};
-    if (ptd_tree_scan(inputs->root, &options, &state->tree, err) < 0)
+    state->overlay = inputs->overlay;
+    if (inputs->overlay)
+        ptd_overlay_tree(inputs->overlay, inputs->tree, &options, &state->tree);
+    else if (ptd_tree_scan(inputs->root, &options, &state->tree, err) < 0)
         return -1;
     if (load_search_path(state, err) < 0 || load_rows(state, err) < 0)
         return -1;

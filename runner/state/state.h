@@ -17,6 +17,7 @@
 #include "base/hash.h"
 #include "base/map.h"
 #include "change/tree.h"
+#include "state/overlay.h"
 #include "state/packages.h"
 #include "state/rules.h"
 #include "state/variables.h"
@@ -65,12 +66,17 @@ struct ptd_state_inputs {
     /* For what another process left behind: packages, variables for every test and rules, or the
      * environment, are not known to be what they were. */
     bool facts_unknown, variables_unknown;
+    /* Another state of the tree than that on disk (state/overlay.h), or NULL; borrowed until the
+     * state is released. Then `tree` is that of the disk, and nothing may be written. */
+    const struct ptd_overlay *overlay;
+    const struct ptd_tree *tree;
 };
 
 struct ptd_state {
     struct ptd_store *store; /* borrowed */
     bool writable;
-    bool all_files; /* the tree lists every file */
+    bool all_files;                    /* the tree lists every file */
+    const struct ptd_overlay *overlay; /* or NULL; borrowed */
     char *root;
     char *skip; /* the cache directory, absolute, or NULL; owned */
     struct ptd_tree tree;

@@ -112,6 +112,33 @@ static void test_own_options(void **state)
     ptd_options_release(&o);
 }
 
+static void test_differences(void **state)
+{
+    (void)state;
+    struct ptd_options o = parse("--since main tests");
+    assert_string_equal(o.since, "main");
+    assert_int_equal(o.path_count, 1);
+    ptd_options_release(&o);
+    o = parse("--since=v1 tests");
+    assert_string_equal(o.since, "v1");
+    assert_int_equal(o.path_count, 1);
+    ptd_options_release(&o);
+    o = parse("--since -x tests");
+    assert_string_equal(o.since, "");
+    assert_int_equal(o.pytest_count, 2);
+    ptd_options_release(&o);
+    o = parse("tests --since");
+    assert_string_equal(o.since, "");
+    ptd_options_release(&o);
+    o = parse("--staged");
+    assert_true(o.staged && !o.working_tree && !o.since);
+    ptd_options_release(&o);
+    /* The value of --parallel is only taken from the same argument. */
+    o = parse("--parallel 4");
+    assert_int_equal(o.path_count, 1);
+    ptd_options_release(&o);
+}
+
 static void test_aliases(void **state)
 {
     (void)state;
@@ -474,6 +501,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_own_options),
+        cmocka_unit_test(test_differences),
         cmocka_unit_test(test_aliases),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_unknown_options_pass),

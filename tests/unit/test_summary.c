@@ -115,6 +115,49 @@ static void files_to_collect(void **state)
            "t.py::e\nnew.py\nold.py\n\n1/4 tests affected, 2 files to collect\n");
 }
 
+static void a_difference_of_gits(void **state)
+{
+    (void)state;
+    struct ptd_selection sel = {.items = items, .count = 1, .tests = 1, .total = 9};
+    struct ptd_summary s = summary_of(&sel);
+    struct ptd_summary_since since = {
+        .label = "since main@1a2b3c4", .request = "--since main", .ref = "main", .commit = "1a2b"};
+    s.since = &since;
+    expect(ptd_summary_line, &s, "pyt-diff: 1 of 9 tests affected since main@1a2b3c4 (a.py: f)\n");
+    since.elsewhere = 1;
+    since.left_out = 2;
+    expect(
+        ptd_summary_line, &s,
+        "pyt-diff: 1 of 9 tests affected since main@1a2b3c4 (a.py: f; 1 of them last recorded in "
+        "neither state; 2 affected by other changes left out)\n");
+    sel.count = sel.tests = 0;
+    since.elsewhere = 0;
+    s.changed_files = 3;
+    expect(ptd_summary_line, &s,
+           "pyt-diff: no tests affected since main@1a2b3c4 (0 of 9; 3 files changed; 2 affected by "
+           "other changes left out)\n");
+    expect(ptd_summary_json, &s,
+           "{\"version\":1,\"total\":9,\"affected\":0,\"changed_files\":3,\"no_data\":false,"
+           "\"since\":{\"request\":\"--since main\",\"ref\":\"main\",\"commit\":\"1a2b\","
+           "\"compared_with\":\"git\",\"recorded_elsewhere\":0,\"left_out\":2},"
+           "\"tests\":[],\"files\":[],\"seconds\":0.000000,\"untimed\":0}\n");
+    since.label = NULL;
+    since.commit = NULL;
+    since.problem = "no git";
+    expect(ptd_summary_line, &s, "pyt-diff: no tests affected (0 of 9; 3 files changed)\n");
+    expect(ptd_summary_json, &s,
+           "{\"version\":1,\"total\":9,\"affected\":0,\"changed_files\":3,\"no_data\":false,"
+           "\"since\":{\"request\":\"--since main\",\"ref\":\"main\","
+           "\"compared_with\":\"records\",\"problem\":\"no git\"},"
+           "\"tests\":[],\"files\":[],\"seconds\":0.000000,\"untimed\":0}\n");
+    sel = (struct ptd_selection){.items = items + 5, .count = 1, .new_files = 1, .total = 4};
+    since.label = "by staged changes";
+    since.left_out = 0;
+    expect(ptd_summary_line, &s,
+           "pyt-diff: 1 new test file to collect, 0 of 4 known tests affected by staged changes "
+           "(new test file)\n");
+}
+
 static void json(void **state)
 {
     (void)state;
@@ -262,6 +305,7 @@ int main(void)
         cmocka_unit_test(all_with_the_affected_first),
         cmocka_unit_test(estimates),
         cmocka_unit_test(end_to_end_tests_left_out),
+        cmocka_unit_test(a_difference_of_gits),
         cmocka_unit_test(every_reason_has_words),
     };
     return cmocka_run_group_tests_name("summary", tests, NULL, NULL);
