@@ -126,16 +126,17 @@ static uint32_t last_part(struct ptd_namespace *ns, const char *path, size_t len
     return ptd_namespace_name(ns, part);
 }
 
-static struct ptd_ns_list *list_of(struct ptd_map *map, struct ptd_ns_list **lists, size_t *cap,
+/* Each list is an allocation of its own: callers hold one while they ask for others. */
+static struct ptd_ns_list *list_of(struct ptd_map *map, struct ptd_ns_list ***lists, size_t *cap,
                                    const void *key, size_t len, bool *added)
 {
     size_t at = ptd_map_put(map, key, len, map->count, added);
     size_t index = (size_t)map->entries[at].value;
     if (*added) {
         *lists = ptd_xgrow(*lists, cap, index + 1, sizeof(**lists));
-        (*lists)[index] = (struct ptd_ns_list){0};
+        (*lists)[index] = ptd_xcalloc(1, sizeof(***lists));
     }
-    return &(*lists)[index];
+    return (*lists)[index];
 }
 
 static void add_module(struct ptd_namespace *ns, size_t file)
@@ -174,10 +175,12 @@ static void release_version(struct ptd_ns_version *v)
     free(v->calls);
 }
 
-static void release_lists(struct ptd_ns_list *lists, size_t count)
+static void release_lists(struct ptd_ns_list **lists, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        free(lists[i].items);
+    for (size_t i = 0; i < count; i++) {
+        free(lists[i]->items);
+        free(lists[i]);
+    }
     free(lists);
 }
 
@@ -338,7 +341,7 @@ static void find_modules(struct ptd_namespace *ns, uint32_t module, const char *
     size_t at = ptd_map_find(&ns->stems, &stem, sizeof(stem));
     if (at == PTD_MAP_NONE)
         return;
-    const struct ptd_ns_list *list = &ns->stem_lists[ns->stems.entries[at].value];
+    const struct ptd_ns_list *list = ns->stem_lists[ns->stems.entries[at].value];
     for (size_t i = 0; i < list->count; i++)
         if (is_called(ns->modules[list->items[i]].path, full, dots != 0))
             ptd_ns_list_add(out, list->items[i]);
@@ -352,13 +355,9 @@ const struct ptd_ns_list *ptd_namespace_resolve(struct ptd_namespace *ns, uint32
 {
     const uint32_t key[] = {module, text};
     bool added;
-    size_t index;
-    list_of(&ns->resolved, &ns->resolved_lists, &ns->resolved_cap, key, sizeof(key), &added);
-    index = (size_t)ns->resolved.entries[ptd_map_find(&ns->resolved, key, sizeof(key))].value;
-    if (added) {
-        struct ptd_ns_list found = {0};
-        find_modules(ns, module, ptd_namespace_text(ns, text), &found);
-        ns->resolved_lists[index] = found;
-    }
-    return &ns->resolved_lists[index];
+    struct ptd_ns_list *list =
+        list_of(&ns->resolved, &ns->resolved_lists, &ns->resolved_cap, key, sizeof(key), &added);
+    if (added)
+        find_modules(ns, module, ptd_namespace_text(ns, text), list);
+    return list;
 }

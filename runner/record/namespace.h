@@ -62,10 +62,10 @@ struct ptd_namespace {
     uint32_t *by_file; /* position in the state → module + 1 */
     struct ptd_map names;
     struct ptd_map stems; /* last part of a dotted name → list of modules */
-    struct ptd_ns_list *stem_lists;
+    struct ptd_ns_list **stem_lists;
     size_t stem_cap;
     struct ptd_map resolved; /* (module, name of a module) → list of modules */
-    struct ptd_ns_list *resolved_lists;
+    struct ptd_ns_list **resolved_lists;
     size_t resolved_cap;
 };
 
@@ -84,7 +84,8 @@ uint32_t ptd_namespace_version(const struct ptd_namespace *ns, uint32_t module, 
 uint32_t ptd_namespace_name(struct ptd_namespace *ns, const char *text);
 const char *ptd_namespace_text(const struct ptd_namespace *ns, uint32_t name);
 
-/* Modules that an import in `module` may mean: `text` as written, a name of the namespace. */
+/* Modules that an import in `module` may mean: `text` as written, a name of the namespace. Borrowed,
+ * valid as long as the namespace. */
 const struct ptd_ns_list *ptd_namespace_resolve(struct ptd_namespace *ns, uint32_t module,
                                                 uint32_t text);
 /* The module level bindings of a name in one version: [*first, *last). */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "record/deps.h"
 #include "record/spread_internal.h"
 
 #define ALIASES_MAX 20
@@ -548,8 +549,8 @@ static void bind_fixture_names(struct ptd_spread *s, uint32_t module,
             ptd_spread_bind(s, module, v->names[d->mentions.items[i].name], true);
 }
 
-/* An import that was added or removed runs a module, or does not any more. */
-static bool has_effects(struct ptd_spread *s, uint32_t module, unsigned depth)
+/* Whether the body of a module does anything but define; adds what it imports. */
+static bool has_own_effects(struct ptd_spread *s, uint32_t module, struct ptd_u32s *imported)
 {
     const struct ptd_ns_module *m = &s->ns->modules[module];
     for (size_t k = 0; k < m->count; k++) {
@@ -564,12 +565,28 @@ static bool has_effects(struct ptd_spread *s, uint32_t module, unsigned depth)
                 const struct ptd_ns_list *from =
                     ptd_namespace_resolve(s->ns, module, v->names[d->imports[e].module]);
                 for (size_t f = 0; f < from->count; f++)
-                    if (depth == 0 || has_effects(s, from->items[f], depth - 1))
-                        return true;
+                    ptd_u32s_add(imported, from->items[f]);
             }
         }
     }
     return false;
+}
+
+/* An import that was added or removed runs a module and what that imports, or does not any more. */
+static bool has_effects(struct ptd_spread *s, uint32_t module)
+{
+    unsigned char *seen = ptd_xcalloc(s->ns->count, 1);
+    struct ptd_u32s todo = {0};
+    bool found = false;
+    ptd_u32s_add(&todo, module);
+    while (todo.count && !found) {
+        uint32_t next = todo.items[--todo.count];
+        found = !seen[next] && has_own_effects(s, next, &todo);
+        seen[next] = 1;
+    }
+    free(todo.items);
+    free(seen);
+    return found;
 }
 
 static void taint_import(struct ptd_spread *s, struct ptd_place_of at)
@@ -585,7 +602,7 @@ static void taint_import(struct ptd_spread *s, struct ptd_place_of at)
         const struct ptd_ns_list *from =
             ptd_namespace_resolve(s->ns, at.module, v->names[im->module]);
         for (size_t f = 0; f < from->count; f++)
-            if (has_effects(s, from->items[f], 6))
+            if (has_effects(s, from->items[f]))
                 ptd_spread_module(s, at.module);
         if (im->as == PTD_NO_NAME)
             ptd_spread_module(s, at.module);

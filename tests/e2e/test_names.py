@@ -245,3 +245,25 @@ def test_an_import_that_fails_is_seen(lib):
     lib.replace("lib.py", "OTHER = 7", "OTHER = 7\nUNUSED = missing_name")
     result = lib.run()
     assert result.status != 0 and "missing_name" in result.out, result
+
+
+def test_a_new_import_is_followed_through_many_modules(project):
+    # Each module imports the next ones by names of their own, so that following one import asks
+    # for many more; the chain is longer than any fixed depth.
+    for number in range(70):
+        text = "VALUE = %d\n" % number
+        for step in range(1, 4):
+            text += "from m%d import VALUE as v%d\n" % (number + step, step)
+        project.write("m%d.py" % number, text if number < 67 else "VALUE = %d\n" % number)
+    project.write("a.py", "import m69\n")
+    project.write("test_a.py", "import a\n\n\ndef test_a():\n    assert a.m69.VALUE\n")
+    project.write("test_b.py", "import m0\n\n\ndef test_b():\n    assert m0.v1\n")
+    project.record()
+    project.replace("a.py", "import m69\n", "import m69\nfrom m1 import VALUE as first\n")
+    assert project.run().names <= {"test_a"}
+    assert_idle(project.run())
+    project.write("m67.py", "import sys\nVALUE = 67\nsys.setrecursionlimit(3000)\n")
+    project.run()
+    project.replace("a.py", " as first\n", " as other\n")
+    result = project.run()
+    assert "test_a" in result.names, result
