@@ -103,7 +103,8 @@ class Commits:
 
     def steps(self, works):
         for _ in range(self.count):
-            yield [editor.commit() for editor in self.editors][0]
+            said = [editor.commit() for editor in self.editors]
+            yield said[0]
 
 
 class Contender:
@@ -200,17 +201,17 @@ def replay(options, clean, peers, history):
             print("missed by %s at %s: %s" % (contender.selector.name, what, nodeid))
     print(flush=True)
     return [
-        dict(
-            project=clean.label,
-            history=history.name,
-            selector=contender.selector.name,
-            changed=contender.changed,
-            missed=contender.misses,
-            executed=contender.executed,
-            total=contender.total,
-            cpu=contender.cpu,
-            plain_cpu=contender.plain_cpu,
-        )
+        {
+            "project": clean.label,
+            "history": history.name,
+            "selector": contender.selector.name,
+            "changed": contender.changed,
+            "missed": contender.misses,
+            "executed": contender.executed,
+            "total": contender.total,
+            "cpu": contender.cpu,
+            "plain_cpu": contender.plain_cpu,
+        }
         for contender in contenders
     ]
 
