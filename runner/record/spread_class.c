@@ -56,12 +56,15 @@ static bool is_plain_import(struct ptd_spread *s, uint32_t module, const struct 
             return false;
         uint32_t taken = v->names[im->name];
         const struct ptd_ns_list *from = ptd_namespace_resolve(s->ns, module, v->names[im->module]);
-        if (!from->count)
-            return is_plain_base(ptd_namespace_text(s->ns, taken));
-        for (size_t k = 0; k < from->count; k++)
-            if (!is_plain_binding(s, from->items[k], taken, depth))
+        bool found = false;
+        for (size_t k = 0; k < from->count; k++) {
+            if (from->items[k] == module)
+                continue; /* `from typing import X` in a typing.py of one's own means the other */
+            if (depth == 0 || !is_plain_binding(s, from->items[k], taken, depth - 1))
                 return false;
-        return true;
+            found = true;
+        }
+        return found || is_plain_base(ptd_namespace_text(s->ns, taken));
     }
     return false;
 }

@@ -267,3 +267,58 @@ def test_a_new_import_is_followed_through_many_modules(project):
     project.replace("a.py", " as first\n", " as other\n")
     result = project.run()
     assert "test_a" in result.names, result
+
+
+def test_names_that_modules_import_from_one_another(project):
+    # Neither module defines it for the one that looks where a class comes from.
+    project.write("pack/__init__.py", "")
+    project.write("pack/typing.py", "from typing import Generic\nfrom pack.other import Base\n")
+    project.write(
+        "pack/other.py",
+        """
+        class Base:
+            pass
+
+
+        from pack.typing import Base as Again, Generic  # noqa
+
+
+        class Cart(Again):
+            size = 1
+
+
+        class Typed(Generic[int] if False else object):
+            size = 1
+        """,
+    )
+    project.write(
+        "test_a.py",
+        """
+        from pack.other import Base, Cart
+
+
+        def test_cart():
+            assert Cart.size
+
+
+        def test_base():
+            assert Base
+        """,
+    )
+    project.write(
+        "pack/ring.py",
+        "try:\n    from pack.back import Ring\nexcept ImportError:\n    Ring = object\n\n\nclass Own(Ring):\n    value = 1\n",
+    )
+    project.write(
+        "pack/back.py",
+        "try:\n    from pack.ring import Ring\nexcept ImportError:\n    Ring = object\n",
+    )
+    project.write(
+        "test_ring.py", "from pack.ring import Own\n\n\ndef test_own():\n    assert Own.value\n"
+    )
+    project.record()
+    project.replace("pack/other.py", "size = 1", "size = 2")
+    assert "test_cart" in project.run().names
+    project.replace("pack/ring.py", "value = 1", "value = 2")
+    assert project.run().names == {"test_own"}
+    assert_idle(project.run())
