@@ -1,5 +1,6 @@
 # Third-party sources that no distribution packages: fetched at configure time by the npm client as the
-# machine has it set up, pinned by version and SHA-256, unpacked into the build directory.
+# machine has it set up, pinned by version and SHA-256, unpacked into the build directory. Archives of a
+# release have them in vendor/ (packaging/source).
 set(PTD_DEPS_DIR "" CACHE PATH
   "Directory that holds the archives already (offline and distribution builds)")
 
@@ -37,4 +38,28 @@ function(ptd_fetch_npm name version)
     file(ARCHIVE_EXTRACT INPUT "${file}" DESTINATION "${dir}/${name}-${version}")
   endif()
   set(${F_RESULT} "${dir}/${name}-${version}/package" PARENT_SCOPE)
+endfunction()
+
+# ptd_vendored(NAME VERSION RESULT): the directory in vendor/, or "" in a checkout of the repository.
+function(ptd_vendored name version result)
+  set(dir "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../vendor/${name}")
+  set(${result} "" PARENT_SCOPE)
+  if(EXISTS "${dir}")
+    file(READ "${dir}/package.json" description)
+    string(JSON got GET "${description}" version)
+    if(NOT got STREQUAL version)
+      message(FATAL_ERROR "${dir} is version ${got}, expected ${version}")
+    endif()
+    set(${result} "${dir}" PARENT_SCOPE)
+  endif()
+endfunction()
+
+# ptd_fetch_grammar(RESULT): tree-sitter's grammar of Python. ABI 14, which tree-sitter 0.20.7 of Debian 12
+# reads (0.25 of it is ABI 15).
+function(ptd_fetch_grammar result)
+  ptd_vendored(tree-sitter-python 0.23.6 dir)
+  if(NOT dir)
+    ptd_fetch_npm(tree-sitter-python 0.23.6 SHA256 PTD_TREE_SITTER_PYTHON_SHA256 RESULT dir)
+  endif()
+  set(${result} "${dir}" PARENT_SCOPE)
 endfunction()
