@@ -665,15 +665,8 @@ def _distributes(config):
 
 def pytest_addoption(parser):
     """The engine reads these keys; pytest must not take them for mistakes."""
-    for name in ("diff_batch_size", "diff_cache_size"):
-        parser.addini(name, "read by pyt-diff, without effect", default=None)
-    parser.addini("diff_dependencies", "what depends on files that no tracer sees", "linelist")
-    parser.addini("diff_opaque", "read by pyt-diff: run or trust", default=None)
-    for name in ("diff_env", "diff_ignore_env"):
-        parser.addini(name, "environment variables that always or never count", "args")
-    parser.addini("diff_exclude_e2e", "read by pyt-diff: true or false", default=None)
-    for name in ("diff_e2e_markers", "diff_e2e_paths"):
-        parser.addini(name, "what is an end-to-end test", "args")
+    for name in (_s.plan or {}).get("settings", ()):
+        parser.addini(name, "read by pyt-diff", default=None)
 
 
 @_hook(tryfirst=True)

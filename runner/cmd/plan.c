@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "config/setting_table.h"
 #include "contract/plan.h"
 #include "select/order.h"
 
@@ -92,6 +93,20 @@ static void add_slow(struct ptd_buf *out, const struct ptd_plan *plan)
     free(slow);
 }
 
+static void add_settings(struct ptd_buf *out)
+{
+    const char *comma = "";
+    ptd_buf_adds(out, ",\n\"settings\":[");
+    for (size_t i = 0; i < ptd_setting_count; i++) {
+        if (!ptd_setting_table[i].pytest)
+            continue;
+        ptd_buf_adds(out, comma);
+        ptd_json_string(out, ptd_setting_table[i].pytest);
+        comma = ",";
+    }
+    ptd_buf_addc(out, ']');
+}
+
 static int write_file(const char *path, const struct ptd_buf *text, struct ptd_err *err)
 {
     PTD_CLEANUP_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -120,6 +135,7 @@ int ptd_plan_write(const char *session_dir, const struct ptd_plan *plan, struct 
     add_list(&out, "deselect", s->deselect, plan->select ? s->deselect_count : 0);
     add_list(&out, "keep", plan->keep, length(plan->keep));
     add_list(&out, "markers", plan->markers, length(plan->markers));
+    add_settings(&out);
     add_shard(&out, plan);
     add_order(&out, plan);
     add_slow(&out, plan);

@@ -2,7 +2,9 @@
 
 #include "config/commands.h"
 
+#include "base/buf.h"
 #include "config/option_table.h"
+#include "config/setting_table.h"
 
 #define WIDTH 80
 
@@ -114,13 +116,26 @@ static const char tail[] =
     "Environment:\n"
     "  PYT_DIFF_CACHE_DIR  where the data lies, like --cache-dir\n"
     "  VIRTUAL_ENV         the virtual environment to run in\n"
-    "  PYTEST_ADDOPTS      more arguments for pytest, which reads it itself\n"
-    "\n"
-    "Configuration: [tool.pyt-diff] in pyproject.toml has python, batch-size and\n"
-    "cache-size; diff_batch_size and diff_cache_size in pytest's own section count\n"
-    "too. What the command line says goes before what a file says.\n";
+    "  PYTEST_ADDOPTS      more arguments for pytest, which reads it itself\n";
 
 static const char pytests[] = "\npytest's own help: pyt-diff -- --help\n";
+
+static void print_settings(FILE *out)
+{
+    PTD_CLEANUP_BUF struct ptd_buf text = PTD_BUF_INIT;
+    ptd_buf_adds(&text, "Configuration: [tool.pyt-diff] in pyproject.toml has");
+    for (size_t i = 0; i < ptd_setting_count; i++)
+        ptd_buf_addf(&text, "%s %s",
+                     !i                          ? ""
+                     : i + 1 < ptd_setting_count ? ","
+                                                 : " and",
+                     ptd_setting_table[i].key);
+    ptd_buf_adds(&text,
+                 "; in pytest's own section all but python begin with diff_. The command line"
+                 " goes before the environment, and this before files.");
+    fputc('\n', out);
+    wrapped(out, text.data, 0);
+}
 
 void ptd_options_command_help(FILE *out, const char *verb)
 {
@@ -147,5 +162,6 @@ void ptd_options_help(FILE *out, bool full)
     print_group(out, PTD_GROUP_ALIAS, "Other spellings, from pytest-difftest and pytest-testmon");
     print_group(out, PTD_GROUP_INFO, "About");
     fputs(tail, out);
+    print_settings(out);
     fputs(pytests, out);
 }

@@ -15,6 +15,12 @@
 #include "base/hash.h"
 #include "config/options.h"
 
+/* Who said a setting, and what; NULL when nobody did. */
+struct ptd_setting_origin {
+    char *where; /* owned; "pytest.ini: [pytest] diff_opaque", "PYT_DIFF_OPAQUE" */
+    char *text;  /* owned; as it was said */
+};
+
 struct ptd_project {
     char *cwd;     /* owned, real */
     char *rootdir; /* owned, absolute and real */
@@ -28,9 +34,10 @@ struct ptd_project {
     char *addopts;       /* owned; "" when not configured */
     char *cache_dir;     /* owned: where our data lies: --cache-dir, else <rootdir>/<pytest's
                             cache_dir>/pyt-diff */
-    /* From [tool.pyt-diff] and the diff_* keys of pytest's section: */
-    int batch_size;         /* diff_batch_size, 0 when not set */
-    int cache_size;         /* diff_cache_size */
+    /* Our own settings (config/setting_table.h), from all places but options: */
+    struct ptd_setting_origin *origins; /* one for each row of the table; owned */
+    int batch_size;                     /* without effect, like the next */
+    int cache_size;
     struct ptd_rule *rules; /* [tool.pyt-diff.dependencies], diff_dependencies; owned */
     size_t rule_count;
     char **env;        /* variables that count for every test; owned, NULL-terminated, or NULL */
@@ -42,8 +49,9 @@ struct ptd_project {
      * directories; owned, NULL-terminated. */
     char **e2e_markers, **e2e_paths;
     bool exclude_e2e;
-    char *python; /* [tool.pyt-diff] python, relative to the rootdir; NULL */
-    /* Unknown keys of [tool.pyt-diff]: one line each for stderr, with the nearest match; owned. */
+    char *python; /* a path relative to the rootdir, or a name; NULL */
+    /* Unknown keys of [tool.pyt-diff], and of pytest's section that are nearly ours: one line each
+     * for stderr, with the nearest match; owned. */
     char **warnings;
     size_t warning_count;
 };

@@ -1,5 +1,6 @@
 #include "config/settings.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -225,17 +226,28 @@ int ptd_settings_load(const char *path, int pytest_version, enum ptd_config_file
     return 0;
 }
 
-void ptd_settings_load_table(const char *path, const char *table, struct ptd_settings *out)
+int ptd_settings_load_table(const char *path, const char *table, struct ptd_settings *out,
+                            struct ptd_err *err)
 {
     *out = (struct ptd_settings){.where = ptd_xstrdup("")};
     PTD_CLEANUP_BUF struct ptd_buf text = PTD_BUF_INIT;
-    if (ptd_buf_read_file(&text, path, FILE_MAX, NULL) != 0)
-        return;
+    struct ptd_err problem = {0};
+    if (ptd_buf_read_file(&text, path, FILE_MAX, &problem) != 0) {
+        if (problem.sys_errno == ENOENT || problem.sys_errno == ENOTDIR)
+            return 0;
+        return ptd_err_set(err, PTD_E_CONFIG, "%s", problem.msg);
+    }
+    const char *data = text.data ? text.data : "";
     struct ptd_toml toml;
-    if (ptd_toml_parse(text.data ? text.data : "", text.len, &toml, NULL) == 0 &&
-        ptd_toml_has(&toml, table))
+    int status = ptd_toml_parse(data, text.len, &toml, &problem);
+    if (status == 0 && ptd_toml_has(&toml, table))
         take_table(&toml, table, NULL, out);
+    else if (status != 0 && memmem(data, text.len, table, strlen(table)))
+        ptd_err_set(err, PTD_E_CONFIG, "%s: %s", ptd_path_basename(path), problem.msg);
+    else
+        status = 0;
     ptd_toml_release(&toml);
+    return status;
 }
 
 void ptd_settings_release(struct ptd_settings *settings)

@@ -39,8 +39,11 @@ enum ptd_config_file {
  */
 int ptd_settings_load(const char *path, int pytest_version, enum ptd_config_file *kind,
                       struct ptd_settings *out, struct ptd_err *err);
-/* The table `table` of a TOML file; a missing or broken file is as one without the table. */
-void ptd_settings_load_table(const char *path, const char *table, struct ptd_settings *out);
+/* The table `table` of a TOML file; a missing file is as one without the table, and so is one that
+ * cannot be parsed and does not have that name anywhere. Otherwise fails with PTD_E_CONFIG; `out`
+ * is to be released in any case. */
+int ptd_settings_load_table(const char *path, const char *table, struct ptd_settings *out,
+                            struct ptd_err *err);
 void ptd_settings_release(struct ptd_settings *settings);
 
 /* NULL when it is not there; of several the last. */

@@ -14,6 +14,7 @@
  *                                             collected
  *     "keep": ["tests/test_b.py::t", ...]     node ids named on the command line: never deselected,
  *                                             nor is anything below them
+ *     "settings": ["diff_opaque", ...],       keys of ours in pytest's section, which it has to know
  *     "markers": ["e2e"],                     tests with one of these are left out, and noted in
  * the file "marked" (below); [] = none are "shard": 0, "shards": 0,                this part of so
  * many, from 1; 0: all of it "here": ["tests/test_b.py::u", ...],    known tests of this shard

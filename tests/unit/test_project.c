@@ -15,6 +15,7 @@
 #include "base/path.h"
 #include "config/pattern.h"
 #include "config/project.h"
+#include "config/setting_table.h"
 
 static char top[] = "/tmp/ptd-project-XXXXXX"; /* a new one per test */
 static char *real_top;
@@ -119,6 +120,17 @@ static void check_list(char **list, const char *expected)
     assert_string_equal(got.data, expected);
 }
 
+static void check_origin(const struct ptd_project *p, const char *key, const char *where)
+{
+    const struct ptd_setting_spec *spec = ptd_setting_spec_find(key);
+    assert_non_null(spec);
+    const struct ptd_setting_origin *origin = &p->origins[spec - ptd_setting_table];
+    if (!where)
+        assert_null(origin->where);
+    else
+        assert_string_equal(origin->where, where);
+}
+
 static void test_nothing_there(void **state)
 {
     (void)state;
@@ -129,7 +141,7 @@ static void test_nothing_there(void **state)
     assert_string_equal(p.addopts, "");
     check_list(p.python_files, "test_*.py|*_test.py");
     check_list(p.testpaths, "");
-    assert_int_equal(p.batch_size, 0);
+    assert_int_equal(p.batch_size, 20);
     assert_null(p.python);
     assert_int_equal(p.warning_count, 0);
     PTD_CLEANUP_FREE char *cache = ptd_path_join(real_top, ".pytest_cache/pyt-diff");
@@ -226,6 +238,79 @@ static void test_values(void **state)
     assert_string_equal(p.addopts, "-k 'a b'");
     assert_int_equal(p.batch_size, 7);
     assert_string_equal(p.python, "venv/bin/python");
+    ptd_project_release(&p);
+}
+
+/* -o before the variable, before [tool.pyt-diff], before pytest's section. */
+static void test_order_of_places(void **state)
+{
+    (void)state;
+    put("pytest.ini", "[pytest]\ndiff_batch_size = 2\ndiff_opaque = trust\ndiff_env = A\n");
+    struct ptd_project p = found(NO_ARGS);
+    assert_int_equal(p.batch_size, 2);
+    assert_true(p.trust_opaque);
+    check_origin(&p, "batch-size", "pytest.ini: [pytest] diff_batch_size");
+    check_origin(&p, "cache-size", NULL);
+    ptd_project_release(&p);
+    put("pyproject.toml", "[tool.pyt-diff]\nbatch_size = 3\nopaque = 'run'\nenv = ['B']\n"
+                          "[tool.pyt-diff.dependencies]\na = 'b'\nc = 'd'\n");
+    p = found(NO_ARGS);
+    assert_int_equal(p.batch_size, 3);
+    assert_false(p.trust_opaque);
+    check_list(p.env, "A|B");
+    check_origin(&p, "batch-size", "pyproject.toml: [tool.pyt-diff] batch_size");
+    check_origin(&p, "env", "pytest.ini: [pytest] diff_env, pyproject.toml: [tool.pyt-diff] env");
+    check_origin(&p, "dependencies", "pyproject.toml: [tool.pyt-diff] dependencies");
+    ptd_project_release(&p);
+}
+
+static void test_variables(void **state)
+{
+    (void)state;
+    put("pyproject.toml", "[tool.pyt-diff]\nbatch_size = 3\nopaque = 'trust'\nenv = ['B']\n");
+    setenv("PYT_DIFF_BATCH_SIZE", "4", 1);
+    setenv("PYT_DIFF_PYTHON", "env/bin/python", 1);
+    setenv("PYT_DIFF_OPAQUE", "", 1);
+    struct ptd_project p = found(NO_ARGS);
+    assert_int_equal(p.batch_size, 4);
+    assert_int_equal(p.python[0], '/');
+    assert_true(p.trust_opaque);
+    check_origin(&p, "batch-size", "PYT_DIFF_BATCH_SIZE");
+    ptd_project_release(&p);
+    p = found(ARGS("-o", "diff_batch_size=5", "-odiff_env=C"));
+    assert_int_equal(p.batch_size, 5);
+    check_list(p.env, "B|C");
+    check_origin(&p, "batch-size", "-o diff_batch_size");
+    ptd_project_release(&p);
+    setenv("PYT_DIFF_BATCH_SIZE", "x", 1);
+    refuse(NO_ARGS, PTD_E_USAGE, "PYT_DIFF_BATCH_SIZE: expected a whole number, got \"x\"");
+    unsetenv("PYT_DIFF_BATCH_SIZE");
+    unsetenv("PYT_DIFF_PYTHON");
+    unsetenv("PYT_DIFF_OPAQUE");
+}
+
+/* What is ours in a file that nobody can read may not get lost. */
+static void test_broken_own_table(void **state)
+{
+    (void)state;
+    put("pytest.ini", "[pytest]\n");
+    put("pyproject.toml", "[tool.pyt-diff]\npython = \"x\n");
+    refuse(NO_ARGS, PTD_E_CONFIG, "pyproject.toml: line 2: string without an end");
+    put("pyproject.toml", "[tool.other]\npython = \"x\n");
+    struct ptd_project p = found(NO_ARGS);
+    ptd_project_release(&p);
+}
+
+/* Other keys of this beginning may be another plugin's. */
+static void test_unknown_keys_of_pytest(void **state)
+{
+    (void)state;
+    put("tox.ini", "[pytest]\ndiff_batchsize = 3\ndiff_symbols = true\n");
+    struct ptd_project p = found(NO_ARGS);
+    assert_int_equal(p.warning_count, 1);
+    assert_string_equal(
+        p.warnings[0],
+        "tox.ini: [pytest] unknown key \"diff_batchsize\", did you mean diff_batch_size?");
     ptd_project_release(&p);
 }
 
@@ -509,13 +594,24 @@ static void test_patterns(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_nothing_there),   TEST(test_rootdir),
-        TEST(test_versions),        TEST(test_refused),
-        TEST(test_values),          TEST(test_unknown_keys),
-        TEST(test_cache_dir),       TEST(test_config_hash),
-        TEST(test_markers_in_hash), TEST(test_rules),
-        TEST(test_bad_rules),       TEST(test_broken_files),
-        TEST(test_is_test_file),    cmocka_unit_test(test_patterns),
+        TEST(test_nothing_there),
+        TEST(test_rootdir),
+        TEST(test_versions),
+        TEST(test_refused),
+        TEST(test_values),
+        TEST(test_unknown_keys),
+        TEST(test_unknown_keys_of_pytest),
+        TEST(test_order_of_places),
+        TEST(test_variables),
+        TEST(test_broken_own_table),
+        TEST(test_cache_dir),
+        TEST(test_config_hash),
+        TEST(test_markers_in_hash),
+        TEST(test_rules),
+        TEST(test_bad_rules),
+        TEST(test_broken_files),
+        TEST(test_is_test_file),
+        cmocka_unit_test(test_patterns),
     };
     unsetenv("PYTEST_ADDOPTS");
     unsetenv("PYT_DIFF_CACHE_DIR");
