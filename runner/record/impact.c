@@ -154,8 +154,8 @@ static uint32_t second_part(struct ptd_namespace *ns, const char *key)
     return ptd_namespace_name(ns, name);
 }
 
-static uint64_t judge_block(struct ptd_impact *impact, const struct ptd_spread *s, uint32_t module,
-                            const struct ptd_ns_version *v, uint32_t block)
+static uint64_t find_block(struct ptd_impact *impact, const struct ptd_spread *s, uint32_t module,
+                           const struct ptd_ns_version *v, uint32_t block)
 {
     const struct ptd_mentions *m = &v->defs.blocks[block];
     uint64_t mask = 0;
@@ -179,6 +179,20 @@ static uint64_t judge_block(struct ptd_impact *impact, const struct ptd_spread *
             mask |= named_bit(i);
     }
     return mask;
+}
+
+/* Many fingerprints have the same blocks: each is judged once. */
+static uint64_t judge_block(struct ptd_impact *impact, const struct ptd_spread *s, uint32_t module,
+                            const struct ptd_ns_version *v, uint32_t block)
+{
+    const uint64_t key[] = {(uint64_t)(uintptr_t)s, (uint64_t)(uintptr_t)v, block};
+    bool added;
+    size_t at = ptd_map_put(&impact->judged, key, sizeof(key), 0, &added);
+    if (added) {
+        uint64_t mask = find_block(impact, s, module, v, block);
+        impact->judged.entries[at].value = mask;
+    }
+    return impact->judged.entries[at].value;
 }
 
 /* Of what the file has as such, whichever of its blocks were used. */
@@ -398,6 +412,7 @@ void ptd_impact_release(struct ptd_impact *impact)
     if (impact->namespace_made)
         ptd_namespace_release(&impact->ns);
     ptd_map_release(&impact->pairs);
+    ptd_map_release(&impact->judged);
     free(impact->fingerprints);
     free(impact->fingerprint_has);
     free(impact->depsets);

@@ -44,7 +44,8 @@ struct ptd_impact {
     bool namespace_made;
     struct ptd_impact_change changes[PTD_CHANGES];
     size_t count;
-    struct ptd_map pairs; /* (module, version) → change */
+    struct ptd_map pairs;  /* (module, version) → change */
+    struct ptd_map judged; /* (change, version, block) → mask */
     /* By id; `count` masks each. */
     uint64_t *fingerprints;
     uint32_t *fingerprint_has;

@@ -57,6 +57,7 @@ static void reach_release(struct ptd_reach *reach, size_t modules)
     free(reach->whole);
     free(reach->attribute.items);
     ptd_map_release(&reach->names);
+    ptd_map_release(&reach->followed);
 }
 
 void ptd_spread_init(struct ptd_spread *s, struct ptd_namespace *ns)
@@ -328,6 +329,21 @@ static bool reach_imports(struct ptd_spread *s, struct ptd_reach *reach, struct 
 
 /* ---- effects ---- */
 
+enum follow { FOLLOW_DATA, FOLLOW_CALLS };
+
+/* Whether a name is still to be followed that far; what it leads to is only ever added. */
+static bool follow(struct ptd_reach *reach, enum follow how, uint32_t module, uint32_t name,
+                   unsigned depth)
+{
+    const uint32_t key[] = {how, module, name};
+    bool added;
+    size_t at = ptd_map_put(&reach->followed, key, sizeof(key), depth, &added);
+    if (depth == 0 || (!added && reach->followed.entries[at].value >= depth))
+        return false;
+    reach->followed.entries[at].value = depth;
+    return true;
+}
+
 /* Objects that others may add to; a decorator may have made one of a function. */
 static bool is_data(const struct ptd_definition *d)
 {
@@ -341,7 +357,9 @@ static void touch_data(struct ptd_spread *s, struct ptd_reach *reach, uint32_t m
                        uint32_t name, unsigned depth)
 {
     const struct ptd_ns_module *m = &s->ns->modules[module];
-    for (size_t k = 0; depth > 0 && k < m->count; k++) {
+    if (!follow(reach, FOLLOW_DATA, module, name, depth))
+        return;
+    for (size_t k = 0; k < m->count; k++) {
         const struct ptd_ns_version *v = &m->versions[k];
         size_t first, last;
         ptd_namespace_bindings(v, name, &first, &last);
@@ -449,7 +467,9 @@ static void touch_named(struct ptd_spread *s, struct ptd_reach *reach, uint32_t 
                         uint32_t name, unsigned depth)
 {
     const struct ptd_ns_module *m = &s->ns->modules[module];
-    for (uint32_t k = 0; depth > 0 && k < m->count; k++) {
+    if (!follow(reach, FOLLOW_CALLS, module, name, depth))
+        return;
+    for (uint32_t k = 0; k < m->count; k++) {
         const struct ptd_ns_version *v = &m->versions[k];
         size_t first, last;
         ptd_namespace_bindings(v, name, &first, &last);

@@ -30,6 +30,8 @@ struct ptd_reach {
     struct ptd_ns_list *by_module;  /* owned */
     struct ptd_names_set attribute; /* names that some module has it under */
     unsigned char *whole;           /* owned; modules in which everything counts */
+    struct ptd_map followed; /* (how, module, name) whose effects are in it → steps they were
+                                followed */
 };
 
 struct ptd_class_rule {
