@@ -137,10 +137,11 @@ def pytest_runtest_protocol(item):
     _s.duration = 0.0
     _c.test_begin(item.nodeid, info[0], info[1], info[2], info[3])
     result = yield
+    if result.excinfo is not None:
+        return  # interrupted: it has no end, as if the process had died
     outcome = _s.outcome
-    # Interrupted, or only set up: nothing is known of how it ends.
-    if outcome is None or result.excinfo is not None or (outcome == _PASSED and not _s.called):
-        outcome = _ERROR
+    if outcome is None or (outcome == _PASSED and not _s.called):
+        outcome = _ERROR  # only set up: nothing is known of how it ends
     _c.test_end(outcome, _s.duration)
     _s.outcome = None
 

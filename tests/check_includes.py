@@ -30,8 +30,10 @@ MAY_USE = {
     "state": {"change", "store", "syntax", "contract", "base"},
     "record": {"journal", "state", "change", "store", "syntax", "contract", "base"},
     "merge": {"state", "store", "contract", "base"},
+    "watch": {"change", "contract", "base"},
     "cmd": {
         "report",
+        "watch",
         "merge",
         "select",
         "record",

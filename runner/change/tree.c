@@ -348,7 +348,8 @@ static int push_child(struct scan *scan, int fd, size_t dir_len, const struct ch
         return errno == EACCES && child->type == DT_REG ? -1 : 0;
     if (S_ISREG(st.st_mode) && child->wanted) {
         struct pending item = {0};
-        if ((child->module || !left_out(scan, path, rules, false)) &&
+        bool in_any_case = child->module && !scan->options->strict;
+        if ((in_any_case || !left_out(scan, path, rules, false)) &&
             make_found(scan, path, &st, &item.file))
             push(scan, item);
     } else if (S_ISDIR(st.st_mode) && child->type == DT_LNK &&
@@ -409,6 +410,8 @@ static int list_directory(struct scan *scan, const struct pending *dir)
     PTD_CLEANUP_CLOSE int fd = enter(scan, path, dir->is_link);
     if (fd < 0)
         return errno ? -1 : 0;
+    if (scan->options->directory)
+        scan->options->directory(path, scan->options->directory_arg);
     if (read_listing(scan, fd) != 0)
         return errno == ENOENT && !is_root ? 0 : -1; /* removed since it was opened */
     struct traits traits = collect_children(scan, fd);

@@ -41,6 +41,12 @@ struct ptd_tree_options {
     const char *const *also;
     /* A directory to skip, relative to the root: the cache directory; may be NULL. */
     const char *skip;
+    /* Files that git ignores are left out whatever they are. */
+    bool strict;
+    /* Called for each directory before it is listed, with its path relative to the root; may be
+     * NULL. */
+    void (*directory)(const char *path, void *arg);
+    void *directory_arg;
 };
 
 /*

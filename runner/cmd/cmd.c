@@ -8,6 +8,7 @@
 #include "cmd/merge_databases.h"
 #include "cmd/run.h"
 #include "cmd/serve.h"
+#include "cmd/watch.h"
 #include "cmd/workspace.h"
 #include "config/completions.h"
 #include "session/session.h"
@@ -52,8 +53,8 @@ static const struct {
     const char *name;
     int (*run)(struct ptd_options *options, int *status, struct ptd_err *err);
 } commands[] = {
-    {"explain", ptd_cmd_explain}, {"inspect", ptd_cmd_inspect}, {"completions", completions},
-    {"merge", ptd_cmd_merge},     {"serve", ptd_cmd_serve},
+    {"explain", ptd_cmd_explain}, {"watch", ptd_cmd_watch}, {"inspect", ptd_cmd_inspect},
+    {"completions", completions}, {"merge", ptd_cmd_merge}, {"serve", ptd_cmd_serve},
 };
 
 static int dispatch_verb(struct ptd_options *options, int *status, struct ptd_err *err)

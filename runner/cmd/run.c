@@ -208,7 +208,9 @@ static void say(struct run *r)
 {
     PTD_CLEANUP_BUF struct ptd_buf text = PTD_BUF_INIT;
     struct ptd_summary summary = summary_of(r);
-    if (r->options->verbosity < 0 && !r->options->decision_log)
+    bool idle = !r->verdict.selection.count && !summary.no_data && !r->everything;
+    if ((r->options->verbosity < 0 && !r->options->decision_log) ||
+        (idle && r->options->quiet_idle))
         return;
     ptd_summary_line(&summary, &text);
     if ((r->options->verbosity > 0 || r->options->decision_log) && !summary.no_data)
@@ -398,6 +400,9 @@ static int run_selected(struct run *r, struct ptd_session_result *result, struct
         .markers = ptd_e2e_markers(&r->e2e),
     };
     failed = ptd_plan_write(dir.path, &plan, err) < 0 || run_session(r, &request, result, err) < 0;
+    /* What was interrupted has not come out otherwise. */
+    if (result->status == 2 || result->signal)
+        facts.prior = NULL;
     if (!failed)
         r->no_lines = ptd_line_coverage_write(o, dir.path, r->w.project.rootdir,
                                               select ? unaffected(r) : 0, err);

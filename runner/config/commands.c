@@ -16,6 +16,20 @@ static const char *const of_completions[] = {"-h", "--help", NULL};
 static const char *const of_merge[] = {"-h", "--help", NULL};
 static const char *const of_serve[] = {"--json", "-h", "--help", NULL};
 
+static const char *const of_watch[] = {"--since-baseline",
+                                       "--first",
+                                       "--exclude-e2e",
+                                       "--no-exclude-e2e",
+                                       "--no-record",
+                                       "--cache-dir",
+                                       "--line-coverage",
+                                       "--parallel",
+                                       "--python",
+                                       "--host",
+                                       "-h",
+                                       "--help",
+                                       NULL};
+
 /* clang-format off */
 static const struct ptd_option_spec own_inspect[] = {
     {"--test", "NODEID", false, ptd_option_set_text, AT(inspect_test), NULL, PTD_GROUP_SELECT, NULL,
@@ -40,6 +54,15 @@ const struct ptd_command ptd_command_table[] = {
      " tests. DATABASE is a database file or the directory that holds one; without it, that of the"
      " project is taken.",
      of_inspect, own_inspect, sizeof(own_inspect) / sizeof(own_inspect[0]), 0, 1, false},
+    {"watch", "[PATH ...] [-- PYTEST ARGUMENTS]",
+     "Run the affected tests whenever a file is saved",
+     "Run the affected tests now, and whenever a file changes that they may depend on. A change while"
+     " tests run stops these and starts anew. Files that git ignores do not count unless a test is"
+     " known to depend on them.\n"
+     "Keys: Enter runs now, a all tests, f those that failed, o the affected ones again; p and t"
+     " choose by file and by test name, c ends that; d runs with the debugger; h lists the keys, q"
+     " quits.",
+     of_watch, ptd_watch_option_table, PTD_WATCH_OPTIONS, 0, SIZE_MAX, true},
     {"completions", "bash|zsh|fish",
      "Print a completion script for a shell",
      "Completes options, their values, commands, paths and, behind \"::\", node ids that are recorded."

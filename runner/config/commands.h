@@ -21,6 +21,9 @@ struct ptd_command {
     bool pytest;        /* arguments of pytest may follow behind "--" */
 };
 
+/* The options of `watch` (config/watch_options.c). */
+#define PTD_WATCH_OPTIONS 5
+extern const struct ptd_option_spec ptd_watch_option_table[PTD_WATCH_OPTIONS];
 /* The options of `serve` (config/serve_options.c). */
 #define PTD_SERVE_OPTIONS 9
 extern const struct ptd_option_spec ptd_serve_option_table[PTD_SERVE_OPTIONS];

@@ -49,6 +49,14 @@ static int store(struct parser *p, const struct ptd_option_spec *spec, const cha
     return 0;
 }
 
+static void note_given(struct parser *p, const char *const *argv, size_t count)
+{
+    struct ptd_options *out = p->out;
+    out->given = ptd_xrealloc(out->given, (out->given_count + count) * sizeof(*out->given));
+    for (size_t i = 0; i < count; i++)
+        out->given[out->given_count++] = argv[i];
+}
+
 /* One of our own options, with its value in the same argument or the next; *used arguments. */
 static int own_option(struct parser *p, const struct ptd_option_spec *spec, const char *const *argv,
                       size_t count, size_t *used)
@@ -66,6 +74,8 @@ static int own_option(struct parser *p, const struct ptd_option_spec *spec, cons
     if (spec->metavar && (value ? *value == '\0' : !spec->optional))
         return ptd_err_set(p->err, PTD_E_USAGE, "%s needs a value: %s %s", spec->name, spec->name,
                            spec->choices ? spec->choices : spec->metavar);
+    if (ptd_option_find(spec->name, strlen(spec->name)) == spec)
+        note_given(p, argv, *used);
     return store(p, spec, value);
 }
 
@@ -163,6 +173,7 @@ static int parse_command(struct parser *p, const char *const *argv, size_t count
         } else if (argv[i][0] == '-' && argv[i][1]) {
             if (!take_verbosity(p, argv[i]))
                 return refuse_option(p, argv[i]);
+            note_given(p, argv + i, 1);
         } else {
             p->out->words[p->out->word_count++] = argv[i];
         }
@@ -353,6 +364,7 @@ void ptd_options_release(struct ptd_options *options)
     free(options->pytest_args);
     free(options->paths);
     free(options->words);
+    free(options->given);
     free(options->rootdir_args);
     free(options->overrides);
     free(options->ignores);

@@ -39,6 +39,15 @@ struct ptd_serve_options {
     bool read_only;
 };
 
+/* Of `pyt-diff watch`; times in milliseconds, 0: the default. */
+struct ptd_watch_options {
+    const char *command; /* --command, or NULL */
+    int debounce;
+    bool poll;
+    int poll_interval;
+    bool bell, clear;
+};
+
 enum ptd_e2e_choice {
     PTD_E2E_CONFIGURED, /* as the configuration says */
     PTD_E2E_EXCLUDE,
@@ -51,6 +60,12 @@ struct ptd_options {
     size_t word_count;
     const char *inspect_test, *inspect_file; /* inspect --test, --file */
     struct ptd_serve_options serve;
+    struct ptd_watch_options watch;
+    /* Arguments in front of "--" that belong to options of a run, as they were given; owned array
+     * of borrowed. */
+    const char **given;
+    size_t given_count;
+    bool quiet_idle; /* not from the command line: nothing is said when nothing is affected */
     /* what to do instead of running */
     bool help, short_help, version;
 

@@ -1,6 +1,9 @@
 """Tests whose outcome changes while nothing changes that they depend on."""
 
+import os
+import signal
 import sqlite3
+import time
 
 FLIP = """
 def test_flip():
@@ -123,3 +126,34 @@ def test_under_xdist(project):
     if "unrecognized arguments" in result.err:
         return
     assert flaky(project) in ([(NODE, 1, 0, 1)], []), result
+
+
+def test_what_was_interrupted_is_not_flaky(project):
+    """It runs again, and has neither failed before nor come out otherwise then."""
+    make(project)
+    project.write(
+        "test_wait.py",
+        """
+        import os
+        import time
+
+
+        def test_wait():
+            for _ in range(300 if os.path.exists(os.environ["FLIP"]) else 0):
+                time.sleep(0.1)
+        """,
+    )
+    project.record()
+    project.flip.touch()
+    process = project.start("--mode", "all", "test_wait.py")
+    project.wait_for("test_wait")
+    time.sleep(0.3)
+    os.killpg(process.pid, signal.SIGINT)
+    result = project.finish(process)
+    assert result.status == 2 and "flaky" not in result.err, result
+    project.flip.unlink()
+    result = project.run()
+    assert (result.status, result.names) == (0, {"test_wait"}), result
+    assert "flaky" not in result.err, result
+    assert flaky(project) == []
+    assert project.run().names == set()
