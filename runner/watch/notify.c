@@ -18,7 +18,7 @@
 struct ptd_notify {
     int fd;
     bool full;
-    const char *root;
+    char *root;             /* owned */
     struct ptd_map watched; /* path → watch descriptor; 0: not any more */
     char **paths;           /* by watch descriptor; owned, NULL: not any more */
     size_t cap;
@@ -33,7 +33,7 @@ struct ptd_notify *ptd_notify_new(const char *root, struct ptd_err *err)
     }
     struct ptd_notify *n = ptd_xcalloc(1, sizeof(*n));
     n->fd = fd;
-    n->root = root;
+    n->root = ptd_xstrdup(root);
     return n;
 }
 
@@ -45,6 +45,7 @@ void ptd_notify_free(struct ptd_notify *n)
     for (size_t i = 0; i < n->cap; i++)
         free(n->paths[i]);
     free(n->paths);
+    free(n->root);
     ptd_map_release(&n->watched);
     free(n);
 }

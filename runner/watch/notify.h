@@ -11,7 +11,7 @@
 
 struct ptd_notify;
 
-/* NULL and *err when the kernel gives none. `root` is borrowed. */
+/* NULL and *err when the kernel gives none. */
 struct ptd_notify *ptd_notify_new(const char *root, struct ptd_err *err);
 void ptd_notify_free(struct ptd_notify *notify);
 /* Readable when something has happened. */
