@@ -190,6 +190,7 @@ static void release(struct ptd_watch *w)
     ptd_map_release(&w->culprits);
     ptd_project_release(&w->project);
     ptd_buf_release(&w->line);
+    ptd_buf_release(&w->why);
     free(w->watched);
     free(w->skip);
     free(w->files);

@@ -130,14 +130,17 @@ void ptd_watch_told(struct ptd_watch *w)
         w->due = w->since + LONGEST_WAIT;
 }
 
-static void say_changes(const struct ptd_changes *changes, const char *then)
+/* A screen that is cleared has to be told after that. */
+static void say_changes(struct ptd_watch *w, const struct ptd_changes *changes, const char *then)
 {
-    fputs("pyt-diff: changed:", stderr);
+    ptd_buf_reset(&w->why);
+    ptd_buf_adds(&w->why, "pyt-diff: changed:");
     for (size_t i = 0; i < changes->count && i < SHOWN; i++)
-        fprintf(stderr, "%s %s", i ? "," : "", changes->items[i].path);
+        ptd_buf_addf(&w->why, "%s %s", i ? "," : "", changes->items[i].path);
     if (changes->count > SHOWN)
-        fprintf(stderr, " and %zu more", changes->count - SHOWN);
-    fprintf(stderr, "%s\n", then);
+        ptd_buf_addf(&w->why, " and %zu more", changes->count - SHOWN);
+    if (w->child || !w->options->watch.clear)
+        fprintf(stderr, "%s%s\n", w->why.data, then);
 }
 
 /* Whether any of it is the work of a person. What comes, goes, or changes again and again is rather
@@ -164,13 +167,13 @@ static void act(struct ptd_watch *w, const struct ptd_changes *changes)
     if (w->question || w->debugging) {
         w->noted = true;
     } else if (!w->child) {
-        say_changes(changes, "");
+        say_changes(w, changes, "");
         ptd_watch_request(w, false);
     } else if (w->cancelled) {
         w->again = true;
     } else if (ends_a_run(w, changes)) {
         fputc('\n', stderr);
-        say_changes(changes, "; stopping the tests");
+        say_changes(w, changes, "; stopping the tests");
         ptd_watch_request(w, false);
     } else {
         w->noted = true;

@@ -126,10 +126,12 @@ int ptd_watch_start(struct ptd_watch *w, bool quiet, bool debug, struct ptd_err 
     w->again = w->again_debug = w->noted = w->cancelled = false;
     w->kills = 0;
     w->kill_at = 0;
-    if (w->options->watch.clear && !quiet && isatty(STDOUT_FILENO)) {
+    if (w->options->watch.clear && !quiet && isatty(STDOUT_FILENO))
         fputs("\033[2J\033[3J\033[H", stdout);
-    }
     fflush(NULL);
+    if (w->options->watch.clear && w->why.len)
+        fprintf(stderr, "%s\n", w->why.data);
+    ptd_buf_reset(&w->why);
     if (debug)
         ptd_terminal_restore(&w->terminal);
     w->child = fork();

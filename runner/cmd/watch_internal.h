@@ -65,6 +65,8 @@ struct ptd_watch {
     bool noted;              /* something has changed meanwhile that was no reason to end it */
     struct ptd_map culprits; /* paths → how often in a row they ended a run */
 
+    struct ptd_buf why; /* the line about the changes that it begins for */
+
     /* What is typed. */
     enum ptd_watch_question question;
     struct ptd_buf line;

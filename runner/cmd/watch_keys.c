@@ -14,7 +14,7 @@ static const char menu[] = "  Enter  run now\n"
                            "  o      the affected tests again\n"
                            "  p      only test files whose path has a text, or matches a pattern\n"
                            "  t      only tests by name, as -k of pytest\n"
-                           "  c      no such choice any more\n"
+                           "  c      all files and names again\n"
                            "  d      run now, with the debugger at the first failure\n"
                            "  h, w   these keys\n"
                            "  q      quit\n";

@@ -444,6 +444,9 @@ def test_arguments_go_to_pytest(shop, watch):
     assert "test_label" in terminal.text
     assert ran(shop) == {"test_label"}
     assert b"\x1b[2J" in terminal.output
+    save(shop, "cart.py", '"total"', '"tot" + "al"')
+    terminal.wait("changed: cart.py\n")
+    assert terminal.output.rindex(b"\x1b[2J") < terminal.output.rindex(b"changed: cart.py")
 
 
 def test_without_a_terminal(shop):
