@@ -105,13 +105,13 @@ static int split_cache(char *cached, char *parts[4])
     return 0;
 }
 
-static bool use_cache(char *cached, const char *look, struct ptd_environment *out)
+static bool use_cache(char *cached, const char *look, const char *root, struct ptd_environment *out)
 {
     char *parts[4];
     char text[33];
     if (!cached || split_cache(cached, parts) < 0 || strcmp(parts[0], look) != 0)
         return false;
-    ptd_packages_look(&out->packages, parts[3]);
+    ptd_packages_look(&out->packages, parts[3], root);
     ptd_hash128_text(&out->packages.paths, text);
     if (strcmp(text, parts[1]) != 0) {
         ptd_packages_release(&out->packages);
@@ -122,8 +122,8 @@ static bool use_cache(char *cached, const char *look, struct ptd_environment *ou
 }
 
 int ptd_environment_find(struct ptd_store *store, bool writable,
-                         const struct ptd_interpreter *interpreter, struct ptd_environment *out,
-                         struct ptd_err *err)
+                         const struct ptd_interpreter *interpreter, const char *root,
+                         struct ptd_environment *out, struct ptd_err *err)
 {
     PTD_CLEANUP_BUF struct ptd_buf look = PTD_BUF_INIT, answer = PTD_BUF_INIT;
     PTD_CLEANUP_FREE char *key = ptd_xasprintf("interpreter %s", interpreter->python);
@@ -132,7 +132,7 @@ int ptd_environment_find(struct ptd_store *store, bool writable,
     look_at_interpreter(interpreter, &look);
     if (store && ptd_store_meta_get(store, key, &cached, err) < 0)
         return -1;
-    if (use_cache(cached, look.data, out))
+    if (use_cache(cached, look.data, root, out))
         return 0;
     if (ask(interpreter, &answer, err) < 0)
         return -1;
@@ -141,7 +141,7 @@ int ptd_environment_find(struct ptd_store *store, bool writable,
         PTD_BUG("an answer without a line was believed");
     *folders++ = '\0';
     char text[33];
-    ptd_packages_look(&out->packages, folders);
+    ptd_packages_look(&out->packages, folders, root);
     ptd_hash128_text(&out->packages.paths, text);
     out->name = ptd_xstrdup(answer.data);
     if (!store || !writable)

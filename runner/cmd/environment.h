@@ -16,10 +16,11 @@ struct ptd_environment {
     struct ptd_packages packages; /* the distributions on its sys.path */
 };
 
-/* `store` may be NULL: then the interpreter is asked each time. */
+/* `store` may be NULL: then the interpreter is asked each time. `root` is the project's directory,
+ * borrowed as long as the result is used. */
 int ptd_environment_find(struct ptd_store *store, bool writable,
-                         const struct ptd_interpreter *interpreter, struct ptd_environment *out,
-                         struct ptd_err *err);
+                         const struct ptd_interpreter *interpreter, const char *root,
+                         struct ptd_environment *out, struct ptd_err *err);
 void ptd_environment_release(struct ptd_environment *environment);
 
 #endif

@@ -187,7 +187,8 @@ int ptd_workspace_reload(struct ptd_workspace *w, struct ptd_err *err)
 static int open_data(struct ptd_workspace *w, struct ptd_err *err)
 {
     ptd_environment_release(&w->environment);
-    if (ptd_environment_find(w->store, w->writable, &w->interpreter, &w->environment, err) < 0)
+    if (ptd_environment_find(w->store, w->writable, &w->interpreter, w->project.rootdir,
+                             &w->environment, err) < 0)
         return -1;
     w->environment.packages.store = w->store;
     w->environment.packages.writable = w->writable;

@@ -127,10 +127,10 @@ static void look_at_folder(const char *folder, void *arg)
     release_names(&names);
 }
 
-void ptd_packages_look(struct ptd_packages *out, const char *folders)
+void ptd_packages_look(struct ptd_packages *out, const char *folders, const char *root)
 {
     struct look look = {PTD_BUF_INIT, PTD_BUF_INIT};
-    *out = (struct ptd_packages){.folders = ptd_xstrdup(folders)};
+    *out = (struct ptd_packages){.folders = ptd_xstrdup(folders), .root = root};
     each_folder(folders, look_at_folder, &look);
     out->look = ptd_hash128(look.all.data ? look.all.data : "", look.all.len);
     out->paths = ptd_hash128(look.paths.data ? look.paths.data : "", look.paths.len);
@@ -176,6 +176,14 @@ static void add_startup(struct names *out, const char *folder, const char *name)
     add_name(out, ptd_xstrdup(hex));
 }
 
+/* What setuptools leaves beside the project's own sources: these count file by file, as does the
+ * metadata for who reads it. */
+static bool is_beside_sources(const struct ptd_packages *p, const char *folder, const char *entry)
+{
+    return p->root && ptd_path_within(folder, p->root) && ptd_path_ends_with(entry, ".egg-info") &&
+           !strstr(folder + strlen(p->root), "-packages");
+}
+
 static void read_folder(const char *folder, void *arg)
 {
     struct reading *reading = arg;
@@ -185,8 +193,10 @@ static void read_folder(const char *folder, void *arg)
         struct ptd_distribution found;
         if (kind_of(names.items[i]) != ENTRY_DISTRIBUTION)
             add_startup(&reading->startup, folder, names.items[i]);
-        else if (ptd_packages_read(folder, names.items[i], &found))
+        else if (ptd_packages_read(folder, names.items[i], &found)) {
+            found.editable |= is_beside_sources(reading->packages, folder, names.items[i]);
             *append(reading->packages) = found;
+        }
     }
     release_names(&names);
 }

@@ -47,6 +47,8 @@ struct ptd_distribution {
 
 struct ptd_packages {
     char *folders; /* directories of sys.path, a line each; owned */
+    const char
+        *root; /* metadata beside sources below it is part of the project; borrowed, or NULL */
     struct ptd_hash128
         look; /* of names and stat data: as long as it is the same, all is the same */
     struct ptd_hash128 paths; /* the same of what can lengthen sys.path */
@@ -61,8 +63,8 @@ struct ptd_packages {
     struct ptd_map provided; /* top-level modules that a distribution has */
 };
 
-/* Takes a look at the directories, one a line. */
-void ptd_packages_look(struct ptd_packages *out, const char *folders);
+/* Takes a look at the directories, one a line. `root` is kept: the project's directory, or NULL. */
+void ptd_packages_look(struct ptd_packages *out, const char *folders, const char *root);
 void ptd_packages_release(struct ptd_packages *packages);
 
 /* Content of the row of this path. */

@@ -368,6 +368,34 @@ def test_an_editable_installation_of_the_project_is_no_distribution(site, projec
     assert project.run().names == {"test_shop"}
 
 
+def test_metadata_beside_the_sources_counts_for_who_reads_it(site, project):
+    def install(version):
+        project.write("src/shop.egg-info/PKG-INFO", "Name: shop\nVersion: %s\n\n" % version)
+        project.write("src/shop.egg-info/top_level.txt", "shop\n")
+        project.write("src/shop.egg-info/SOURCES.txt", "src/shop.py\n")
+
+    project.env["PYTHONPATH"] = str(project.root / "src")
+    project.write("src/shop.py", "def price():\n    return 1\n")
+    project.write("test_shop.py", "import shop\n\n\ndef test_shop():\n    assert shop.price()\n")
+    project.write(
+        "test_version.py",
+        """
+        from importlib.metadata import version
+
+
+        def test_version():
+            assert version("shop")
+        """,
+    )
+    install("1.0")
+    project.record()
+    install("1.1")
+    assert project.run().names == {"test_version"}
+    assert_idle(project.run())
+    project.write("src/shop.py", "def price():\n    return 2\n")
+    assert project.run().names == {"test_shop"}
+
+
 def test_xdist(site, project):
     project.record("-n", "2")
     site.install("werk", "1.1", {"werk/__init__.py": "VERSION = 2\n"})

@@ -189,7 +189,7 @@ static void expect_changes(struct ptd_hash128 before[PATHS], const char *expecte
     size_t count = 0;
     struct ptd_packages p;
     PTD_CLEANUP_FREE char *folders = ptd_xasprintf("%s\n/does/not/exist\n", top);
-    ptd_packages_look(&p, folders);
+    ptd_packages_look(&p, folders, NULL);
     for (size_t i = 0; i < PATHS; i++) {
         struct ptd_hash128 now = ptd_packages_hash(&p, paths[i]);
         if (!ptd_hash128_equal(&now, &before[i]))
