@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "record/annotations.h"
 #include "record/deps.h"
 #include "state/codes.h"
 
@@ -123,6 +124,7 @@ static void begin_pair(struct ptd_impact *impact, struct ptd_spread *spread,
 void ptd_impact_start(struct ptd_impact *impact, const struct ptd_impact_pair *pairs, size_t count)
 {
     PTD_CLEANUP_BUF struct ptd_buf what = PTD_BUF_INIT;
+    impact->ns.types_read = ptd_annotations_are_read(&impact->ns);
     for (size_t i = 0; i < count; i++) {
         size_t at = i < PTD_CHANGES ? i : PTD_CHANGES - 1;
         struct ptd_impact_change *c = &impact->changes[at];
@@ -164,7 +166,7 @@ static uint64_t find_block(struct ptd_impact *impact, const struct ptd_spread *s
         mask |= PTD_IMPACT_REACHED;
     if (m->reflects & PTD_REFLECT_ATTRIBUTES)
         mask |= PTD_IMPACT_REFLECTS;
-    if (ptd_spread_has_module(s, v, m))
+    if (m->reflects & PTD_REFLECT_MODULES || ptd_spread_has_module(s, v, m))
         mask |= PTD_IMPACT_MODULE;
     for (size_t i = 0; i < s->rule_count; i++) {
         const struct ptd_class_rule *rule = &s->rules[i];

@@ -5,13 +5,8 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "record/deps.h"
 #include "state/codes.h"
-
-void ptd_ns_list_add(struct ptd_ns_list *list, uint32_t value)
-{
-    list->items = ptd_xgrow(list->items, &list->cap, list->count + 1, sizeof(uint32_t));
-    list->items[list->count++] = value;
-}
 
 uint32_t ptd_namespace_name(struct ptd_namespace *ns, const char *text)
 {
@@ -127,8 +122,8 @@ static uint32_t last_part(struct ptd_namespace *ns, const char *path, size_t len
 }
 
 /* Each list is an allocation of its own: callers hold one while they ask for others. */
-static struct ptd_ns_list *list_of(struct ptd_map *map, struct ptd_ns_list ***lists, size_t *cap,
-                                   const void *key, size_t len, bool *added)
+static struct ptd_u32s *list_of(struct ptd_map *map, struct ptd_u32s ***lists, size_t *cap,
+                                const void *key, size_t len, bool *added)
 {
     size_t at = ptd_map_put(map, key, len, map->count, added);
     size_t index = (size_t)map->entries[at].value;
@@ -147,7 +142,7 @@ static void add_module(struct ptd_namespace *ns, size_t file)
     struct ptd_ns_module *m = &ns->modules[ns->count];
     *m = (struct ptd_ns_module){.file = file, .path = f->path};
     m->self = last_part(ns, f->path, dotted_len(f->path));
-    ptd_ns_list_add(
+    ptd_u32s_add(
         list_of(&ns->stems, &ns->stem_lists, &ns->stem_cap, &m->self, sizeof(m->self), &added),
         (uint32_t)ns->count);
     ns->by_file[file] = (uint32_t)++ns->count;
@@ -175,7 +170,7 @@ static void release_version(struct ptd_ns_version *v)
     free(v->calls);
 }
 
-static void release_lists(struct ptd_ns_list **lists, size_t count)
+static void release_lists(struct ptd_u32s **lists, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         free(lists[i]->items);
@@ -323,7 +318,7 @@ static char *base_directory(const char *path, size_t dots)
 }
 
 static void find_modules(struct ptd_namespace *ns, uint32_t module, const char *text,
-                         struct ptd_ns_list *out)
+                         struct ptd_u32s *out)
 {
     size_t dots = strspn(text, ".");
     PTD_CLEANUP_FREE char *rest = ptd_xstrdup(text + dots);
@@ -341,21 +336,21 @@ static void find_modules(struct ptd_namespace *ns, uint32_t module, const char *
     size_t at = ptd_map_find(&ns->stems, &stem, sizeof(stem));
     if (at == PTD_MAP_NONE)
         return;
-    const struct ptd_ns_list *list = ns->stem_lists[ns->stems.entries[at].value];
+    const struct ptd_u32s *list = ns->stem_lists[ns->stems.entries[at].value];
     for (size_t i = 0; i < list->count; i++)
         if (is_called(ns->modules[list->items[i]].path, full, dots != 0))
-            ptd_ns_list_add(out, list->items[i]);
+            ptd_u32s_add(out, list->items[i]);
     /* The package may be installed under another name than that of its directory. */
     for (size_t i = 0; !dots && !out->count && strchr(full, '/') && i < list->count; i++)
-        ptd_ns_list_add(out, list->items[i]);
+        ptd_u32s_add(out, list->items[i]);
 }
 
-const struct ptd_ns_list *ptd_namespace_resolve(struct ptd_namespace *ns, uint32_t module,
-                                                uint32_t text)
+const struct ptd_u32s *ptd_namespace_resolve(struct ptd_namespace *ns, uint32_t module,
+                                             uint32_t text)
 {
     const uint32_t key[] = {module, text};
     bool added;
-    struct ptd_ns_list *list =
+    struct ptd_u32s *list =
         list_of(&ns->resolved, &ns->resolved_lists, &ns->resolved_cap, key, sizeof(key), &added);
     if (added)
         find_modules(ns, module, ptd_namespace_text(ns, text), list);

@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "base/map.h"
+#include "journal/journal.h"
 #include "state/state.h"
 #include "syntax/definitions.h"
 
@@ -50,11 +51,6 @@ struct ptd_ns_module {
     size_t count, cap;
 };
 
-struct ptd_ns_list {
-    uint32_t *items; /* owned */
-    size_t count, cap;
-};
-
 struct ptd_namespace {
     struct ptd_state *state; /* borrowed */
     struct ptd_ns_module *modules;
@@ -62,11 +58,12 @@ struct ptd_namespace {
     uint32_t *by_file; /* position in the state → module + 1 */
     struct ptd_map names;
     struct ptd_map stems; /* last part of a dotted name → list of modules */
-    struct ptd_ns_list **stem_lists;
+    struct ptd_u32s **stem_lists;
     size_t stem_cap;
     struct ptd_map resolved; /* (module, name of a module) → list of modules */
-    struct ptd_ns_list **resolved_lists;
+    struct ptd_u32s **resolved_lists;
     size_t resolved_cap;
+    bool types_read; /* something may read annotations that are not evaluated by themselves */
 };
 
 /* With the present versions of all sources. */
@@ -84,17 +81,15 @@ uint32_t ptd_namespace_version(const struct ptd_namespace *ns, uint32_t module, 
 uint32_t ptd_namespace_name(struct ptd_namespace *ns, const char *text);
 const char *ptd_namespace_text(const struct ptd_namespace *ns, uint32_t name);
 
-/* Modules that an import in `module` may mean: `text` as written, a name of the namespace. Borrowed,
- * valid as long as the namespace. */
-const struct ptd_ns_list *ptd_namespace_resolve(struct ptd_namespace *ns, uint32_t module,
-                                                uint32_t text);
+/* Modules that an import in `module` may mean: `text` as written, a name of the namespace.
+ * Borrowed, valid as long as the namespace. */
+const struct ptd_u32s *ptd_namespace_resolve(struct ptd_namespace *ns, uint32_t module,
+                                             uint32_t text);
 /* The module level bindings of a name in one version: [*first, *last). */
 void ptd_namespace_bindings(const struct ptd_ns_version *version, uint32_t name, size_t *first,
                             size_t *last);
 /* Calls made by lines first..last, and those by lines that are not known: two ranges. */
 void ptd_namespace_calls(const struct ptd_ns_version *version, uint32_t first, uint32_t last,
                          size_t range[2]);
-
-void ptd_ns_list_add(struct ptd_ns_list *list, uint32_t value);
 
 #endif

@@ -45,7 +45,7 @@ bool ptd_reach_add(struct ptd_reach *reach, uint32_t module, uint32_t name, bool
         return more;
     }
     ptd_names_add(&reach->attribute, name);
-    ptd_ns_list_add(&reach->by_module[module], name);
+    ptd_u32s_add(&reach->by_module[module], name);
     return true;
 }
 
@@ -86,6 +86,7 @@ void ptd_spread_release(struct ptd_spread *s)
         free(s->rules[i].done);
     }
     free(s->fixtures.items);
+    free(s->instances.items);
     free(s->modules.items);
     free(s->fails);
     free(s->first);
@@ -104,6 +105,13 @@ static size_t position(const struct ptd_spread *s, struct ptd_place_of at)
 
 /* ---- mentions ---- */
 
+/* Whose mentions are looked at. */
+enum asker {
+    BY_BLOCK,      /* a function that a test entered, or a value's definition */
+    BY_HEADER,     /* a function's, which annotations do not make another one */
+    BY_IMPORT_CALL /* a function that was called while its module was imported */
+};
+
 /* Whether a function that an import called has this for adding to it only. */
 static bool only_adds(const struct ptd_reach *reach, uint32_t module, uint32_t name, uint32_t how)
 {
@@ -113,7 +121,8 @@ static bool only_adds(const struct ptd_reach *reach, uint32_t module, uint32_t n
 }
 
 static bool is_mentioned(const struct ptd_spread *s, uint32_t module,
-                         const struct ptd_ns_version *v, const struct ptd_mentions *m, bool called)
+                         const struct ptd_ns_version *v, const struct ptd_mentions *m,
+                         enum asker by)
 {
     if (m->reflects & PTD_REFLECT_ANYTHING && s->reach.names.count)
         return true;
@@ -124,9 +133,11 @@ static bool is_mentioned(const struct ptd_spread *s, uint32_t module,
         if (!ptd_names_has(&s->reach.attribute, name))
             continue;
         if (how & (PTD_MENTION_ATTRIBUTE | PTD_MENTION_STRING) ||
+            (how & PTD_MENTION_TYPE && s->ns->types_read) ||
+            (how & PTD_MENTION_TYPE && by != BY_HEADER && ptd_names_has(&s->instances, name)) ||
             (how & PTD_MENTION_PARAMETER && ptd_names_has(&s->fixtures, name)) ||
             (how & PTD_MENTION_NAME && ptd_reach_has(&s->reach, module, name) &&
-             !(called && only_adds(&s->reach, module, name, how))))
+             !(by == BY_IMPORT_CALL && only_adds(&s->reach, module, name, how))))
             return true;
     }
     return false;
@@ -135,11 +146,11 @@ static bool is_mentioned(const struct ptd_spread *s, uint32_t module,
 bool ptd_spread_is_mentioned(const struct ptd_spread *s, uint32_t module,
                              const struct ptd_ns_version *v, const struct ptd_mentions *m)
 {
-    return is_mentioned(s, module, v, m, false);
+    return is_mentioned(s, module, v, m, BY_BLOCK);
 }
 
 static bool is_touched(const struct ptd_class_rule *rule, uint32_t module,
-                       const struct ptd_ns_version *v, const struct ptd_mentions *m, bool called)
+                       const struct ptd_ns_version *v, const struct ptd_mentions *m, enum asker by)
 {
     if (m->reflects & PTD_REFLECT_ANYTHING)
         return true;
@@ -148,8 +159,9 @@ static bool is_touched(const struct ptd_class_rule *rule, uint32_t module,
         if (!ptd_names_has(&rule->touch.attribute, name))
             continue;
         if (how & (PTD_MENTION_ATTRIBUTE | PTD_MENTION_STRING | PTD_MENTION_PARAMETER) ||
+            (how & PTD_MENTION_TYPE && by != BY_HEADER) ||
             (how & PTD_MENTION_NAME && ptd_reach_has(&rule->touch, module, name) &&
-             !(called && only_adds(&rule->touch, module, name, how))))
+             !(by == BY_IMPORT_CALL && only_adds(&rule->touch, module, name, how))))
             return true;
     }
     return false;
@@ -158,7 +170,7 @@ static bool is_touched(const struct ptd_class_rule *rule, uint32_t module,
 bool ptd_rule_is_touched(const struct ptd_class_rule *rule, uint32_t module,
                          const struct ptd_ns_version *v, const struct ptd_mentions *m)
 {
-    return is_touched(rule, module, v, m, false);
+    return is_touched(rule, module, v, m, BY_BLOCK);
 }
 
 static bool is_named(const struct ptd_names_set *attributes, const struct ptd_ns_version *v,
@@ -178,13 +190,30 @@ bool ptd_rule_is_named(const struct ptd_class_rule *rule, const struct ptd_ns_ve
     return is_named(&rule->attributes, v, m) || is_named(&rule->added_to, v, m);
 }
 
+/* Functions and classes are no modules; what else a name is bound to may be one. */
+static bool may_be_module(const struct ptd_ns_version *v, uint32_t name)
+{
+    size_t first, last;
+    ptd_namespace_bindings(v, name, &first, &last);
+    bool none = first == last;
+    for (; first < last; first++) {
+        const struct ptd_definition *d = &v->defs.items[v->bindings[first].definition];
+        if (d->kind != PTD_DEFINES_FUNCTION && d->kind != PTD_DEFINES_CLASS)
+            return true;
+    }
+    return none;
+}
+
 bool ptd_spread_has_module(const struct ptd_spread *s, const struct ptd_ns_version *v,
                            const struct ptd_mentions *m)
 {
-    for (size_t i = 0; i < m->count; i++)
-        if (m->items[i].how & PTD_MENTION_VALUE &&
-            ptd_names_has(&s->modules, v->names[m->items[i].name]))
+    for (size_t i = 0; i < m->count; i++) {
+        uint32_t name = v->names[m->items[i].name], how = m->items[i].how;
+        if (!ptd_names_has(&s->modules, name))
+            continue;
+        if (how & PTD_MENTION_MODULE || (how & PTD_MENTION_VALUE && may_be_module(v, name)))
             return true;
+    }
     return false;
 }
 
@@ -192,7 +221,7 @@ bool ptd_spread_has_module(const struct ptd_spread *s, const struct ptd_ns_versi
  * was imported: `test` is asked about each. */
 typedef bool mention_test(const struct ptd_spread *s, const void *arg, uint32_t module,
                           const struct ptd_ns_version *v, const struct ptd_mentions *m,
-                          bool called);
+                          enum asker by);
 
 static bool calls_mention(const struct ptd_spread *s, const struct ptd_ns_version *v,
                           uint32_t first, uint32_t last, mention_test *test, const void *arg)
@@ -203,7 +232,7 @@ static bool calls_mention(const struct ptd_spread *s, const struct ptd_ns_versio
         const struct ptd_ns_call *c = &v->calls[i];
         const struct ptd_ns_version *callee = &s->ns->modules[c->module].versions[c->version];
         if (callee->known && c->block < callee->defs.block_count &&
-            test(s, arg, c->module, callee, &callee->defs.blocks[c->block], true))
+            test(s, arg, c->module, callee, &callee->defs.blocks[c->block], BY_IMPORT_CALL))
             return true;
     }
     return false;
@@ -223,42 +252,70 @@ static bool is_export_list(const struct ptd_ns_version *v, const struct ptd_defi
            strcmp(v->defs.names[d->binds[0]], "__all__") == 0 && !(d->flags & PTD_DEFINITION_RISKY);
 }
 
+static uint32_t calls_reflect(const struct ptd_spread *s, const struct ptd_ns_version *v,
+                              uint32_t first, uint32_t last)
+{
+    size_t range[2];
+    uint32_t reflects = 0;
+    ptd_namespace_calls(v, first, last, range);
+    for (size_t i = range[0]; i < range[1]; i++) {
+        const struct ptd_ns_call *c = &v->calls[i];
+        const struct ptd_ns_version *callee = &s->ns->modules[c->module].versions[c->version];
+        if (callee->known && c->block < callee->defs.block_count)
+            reflects |= callee->defs.blocks[c->block].reflects;
+    }
+    return reflects;
+}
+
+/* One of the functions gets modules that nobody names, maybe another looks up names in them. */
+static bool gets_anything(const struct ptd_spread *s, const struct ptd_ns_version *v,
+                          const struct ptd_definition *d)
+{
+    const uint32_t both = PTD_REFLECT_MODULES | PTD_REFLECT_ATTRIBUTES;
+    uint32_t reflects = d->mentions.reflects | calls_reflect(s, v, d->line, d->end_line);
+    if (may_call(d))
+        reflects |= calls_reflect(s, v, 0, 0);
+    return (reflects & both) == both;
+}
+
 static bool definition_mentions(const struct ptd_spread *s, struct ptd_place_of at,
                                 mention_test *test, const void *arg)
 {
     const struct ptd_ns_version *v = ptd_place_version(s->ns, at);
     const struct ptd_definition *d = ptd_place_definition(s->ns, at);
+    bool header = d->kind == PTD_DEFINES_FUNCTION || d->flags & PTD_DEFINITION_TYPES;
+    enum asker by = header && !s->ns->types_read ? BY_HEADER : BY_BLOCK;
     if (d->kind != PTD_DEFINES_IMPORT && !is_export_list(v, d) &&
-        test(s, arg, at.module, v, &d->mentions, false))
+        test(s, arg, at.module, v, &d->mentions, by))
         return true;
     if (d->owner != PTD_NO_DEFINITION)
         return false;
     return calls_mention(s, v, d->line, d->end_line, test, arg) ||
-           (may_call(d) && calls_mention(s, v, 0, 0, test, arg));
+           (may_call(d) && calls_mention(s, v, 0, 0, test, arg)) || gets_anything(s, v, d);
 }
 
 static bool test_reach(const struct ptd_spread *s, const void *arg, uint32_t module,
-                       const struct ptd_ns_version *v, const struct ptd_mentions *m, bool called)
+                       const struct ptd_ns_version *v, const struct ptd_mentions *m, enum asker by)
 {
     (void)arg;
-    return is_mentioned(s, module, v, m, called) ||
+    return is_mentioned(s, module, v, m, by) ||
            (m->reflects & PTD_REFLECT_ATTRIBUTES && ptd_spread_has_module(s, v, m));
 }
 
 static bool test_touch(const struct ptd_spread *s, const void *arg, uint32_t module,
-                       const struct ptd_ns_version *v, const struct ptd_mentions *m, bool called)
+                       const struct ptd_ns_version *v, const struct ptd_mentions *m, enum asker by)
 {
     (void)s;
-    return is_touched(arg, module, v, m, called);
+    return is_touched(arg, module, v, m, by);
 }
 
 static bool test_named(const struct ptd_spread *s, const void *arg, uint32_t module,
-                       const struct ptd_ns_version *v, const struct ptd_mentions *m, bool called)
+                       const struct ptd_ns_version *v, const struct ptd_mentions *m, enum asker by)
 {
     const struct ptd_class_rule *rule = arg;
     (void)s;
     (void)module;
-    if (called) /* those that add to it as well are not concerned */
+    if (by == BY_IMPORT_CALL) /* those that add to it as well are not concerned */
         return m->reflects & PTD_REFLECT_ATTRIBUTES ? rule->attributes.size > 0
                                                     : is_named(&rule->attributes, v, m);
     return m->reflects & PTD_REFLECT_ATTRIBUTES || ptd_rule_is_named(rule, v, m);
@@ -286,13 +343,21 @@ static bool only_added_to(const struct ptd_reach *reach, uint32_t module, uint32
 }
 
 /* Adds what a star import brings. */
-static bool reach_star(struct ptd_reach *reach, uint32_t module, const struct ptd_ns_list *from)
+static bool reach_star(struct ptd_reach *reach, uint32_t module, const struct ptd_u32s *from)
 {
     bool grew = false;
     for (size_t i = 0; i < from->count; i++)
         for (size_t k = 0; k < reach->by_module[from->items[i]].count; k++)
             grew |= ptd_reach_add(reach, module, reach->by_module[from->items[i]].items[k], false);
     return grew;
+}
+
+static void add_instance(struct ptd_spread *s, uint32_t name)
+{
+    if (ptd_names_has(&s->instances, name))
+        return;
+    ptd_names_add(&s->instances, name);
+    s->grew = true;
 }
 
 /* Names that an import statement gets from a module in which they are reached. */
@@ -305,8 +370,7 @@ static bool reach_imports(struct ptd_spread *s, struct ptd_reach *reach, struct 
         const struct ptd_import *im = &d->imports[i];
         if (im->name == PTD_NO_NAME && im->as != PTD_NO_NAME)
             continue;
-        const struct ptd_ns_list *from =
-            ptd_namespace_resolve(s->ns, at.module, v->names[im->module]);
+        const struct ptd_u32s *from = ptd_namespace_resolve(s->ns, at.module, v->names[im->module]);
         if (im->as == PTD_NO_NAME) {
             grew |= reach_star(reach, at.module, from);
             continue;
@@ -320,6 +384,8 @@ static bool reach_imports(struct ptd_spread *s, struct ptd_reach *reach, struct 
                                   only_added_to(reach, from->items[k], name));
             if (main && ptd_names_has(&s->fixtures, name))
                 ptd_names_add(&s->fixtures, v->names[im->as]);
+            if (main && ptd_names_has(&s->instances, name))
+                add_instance(s, v->names[im->as]);
             if (main && v->now && !is_bound_now(s, from->items[k], name))
                 s->fails[at.module] = 1;
         }
@@ -329,10 +395,11 @@ static bool reach_imports(struct ptd_spread *s, struct ptd_reach *reach, struct 
 
 /* ---- effects ---- */
 
-enum follow { FOLLOW_DATA, FOLLOW_CALLS };
+/* As data; otherwise as code, by what is looked for in it (see touch_mentioned). */
+#define FOLLOW_DATA 0
 
 /* Whether a name is still to be followed that far; what it leads to is only ever added. */
-static bool follow(struct ptd_reach *reach, enum follow how, uint32_t module, uint32_t name,
+static bool follow(struct ptd_reach *reach, uint32_t how, uint32_t module, uint32_t name,
                    unsigned depth)
 {
     const uint32_t key[] = {how, module, name};
@@ -352,6 +419,27 @@ static bool is_data(const struct ptd_definition *d)
            d->kind == PTD_DEFINES_BRANCHES;
 }
 
+static void touch_data(struct ptd_spread *s, struct ptd_reach *reach, uint32_t module,
+                       uint32_t name, unsigned depth);
+static void touch_aliases(struct ptd_spread *s, struct ptd_reach *reach, struct ptd_place_of at,
+                          unsigned depth);
+
+/* The names that it has in the modules which it was imported from. */
+static void touch_imported(struct ptd_spread *s, struct ptd_reach *reach, struct ptd_place_of at,
+                           uint32_t name, unsigned depth)
+{
+    const struct ptd_ns_version *v = ptd_place_version(s->ns, at);
+    const struct ptd_definition *d = ptd_place_definition(s->ns, at);
+    for (size_t i = 0; i < d->import_count; i++) {
+        const struct ptd_import *im = &d->imports[i];
+        if (im->name == PTD_NO_NAME || im->as == PTD_NO_NAME || v->names[im->as] != name)
+            continue;
+        const struct ptd_u32s *from = ptd_namespace_resolve(s->ns, at.module, v->names[im->module]);
+        for (size_t f = 0; f < from->count; f++)
+            touch_data(s, reach, from->items[f], v->names[im->name], depth);
+    }
+}
+
 /* An object that is known by this name may have been changed. */
 static void touch_data(struct ptd_spread *s, struct ptd_reach *reach, uint32_t module,
                        uint32_t name, unsigned depth)
@@ -359,32 +447,29 @@ static void touch_data(struct ptd_spread *s, struct ptd_reach *reach, uint32_t m
     const struct ptd_ns_module *m = &s->ns->modules[module];
     if (!follow(reach, FOLLOW_DATA, module, name, depth))
         return;
-    for (size_t k = 0; k < m->count; k++) {
-        const struct ptd_ns_version *v = &m->versions[k];
+    for (uint32_t k = 0; k < m->count; k++) {
         size_t first, last;
-        ptd_namespace_bindings(v, name, &first, &last);
+        ptd_namespace_bindings(&m->versions[k], name, &first, &last);
         for (; first < last; first++) {
-            const struct ptd_definition *d = &v->defs.items[v->bindings[first].definition];
-            if (is_data(d) && ptd_reach_add(reach, module, name, true))
-                s->grew = true;
-            for (size_t i = 0; i < d->import_count; i++) {
-                const struct ptd_import *im = &d->imports[i];
-                if (im->name == PTD_NO_NAME || im->as == PTD_NO_NAME || v->names[im->as] != name)
-                    continue;
-                const struct ptd_ns_list *from =
-                    ptd_namespace_resolve(s->ns, module, v->names[im->module]);
-                for (size_t f = 0; f < from->count; f++)
-                    touch_data(s, reach, from->items[f], v->names[im->name], depth - 1);
-            }
+            struct ptd_place_of at = {module, k, m->versions[k].bindings[first].definition};
+            touch_imported(s, reach, at, name, depth - 1);
+            if (!is_data(ptd_place_definition(s->ns, at)))
+                continue;
+            s->grew |= ptd_reach_add(reach, module, name, true);
+            if (reach == &s->reach)
+                add_instance(s, name);
+            touch_aliases(s, reach, at, depth - 1);
         }
     }
 }
 
+/* `ways`: PTD_MENTION_CHANGED, PTD_MENTION_RETURNED; one of them will do. */
 static void touch_mentioned(struct ptd_spread *s, struct ptd_reach *reach, uint32_t module,
-                            const struct ptd_ns_version *v, const struct ptd_mentions *m)
+                            const struct ptd_ns_version *v, const struct ptd_mentions *m,
+                            uint32_t ways)
 {
     for (size_t i = 0; i < m->count; i++)
-        if (m->items[i].how & PTD_MENTION_NAME && m->items[i].how & PTD_MENTION_CHANGED)
+        if (m->items[i].how & PTD_MENTION_NAME && m->items[i].how & ways)
             touch_data(s, reach, module, v->names[m->items[i].name], ALIASES_MAX);
 }
 
@@ -412,7 +497,8 @@ static void touch_class_data(struct ptd_spread *s, uint32_t module, uint32_t ver
 }
 
 static void touch_called(struct ptd_spread *s, struct ptd_reach *reach,
-                         const struct ptd_ns_version *v, uint32_t first, uint32_t last)
+                         const struct ptd_ns_version *v, uint32_t first, uint32_t last,
+                         uint32_t ways)
 {
     size_t range[2];
     ptd_namespace_calls(v, first, last, range);
@@ -421,8 +507,8 @@ static void touch_called(struct ptd_spread *s, struct ptd_reach *reach,
         const struct ptd_ns_version *callee = &s->ns->modules[c->module].versions[c->version];
         if (!callee->known || c->block >= callee->defs.block_count)
             continue;
-        touch_mentioned(s, reach, c->module, callee, &callee->defs.blocks[c->block]);
-        if (reach == &s->reach)
+        touch_mentioned(s, reach, c->module, callee, &callee->defs.blocks[c->block], ways);
+        if (reach == &s->reach && ways & PTD_MENTION_CHANGED)
             touch_class_data(s, c->module, c->version, c->block);
     }
 }
@@ -431,43 +517,43 @@ static void touch_called(struct ptd_spread *s, struct ptd_reach *reach,
 #define CALLS_DEEP 4
 
 static void touch_named(struct ptd_spread *s, struct ptd_reach *reach, uint32_t module,
-                        uint32_t name, unsigned depth);
+                        uint32_t name, uint32_t ways, unsigned depth);
 
 /* Code that may be called by a name: what it changes, and what it calls in turn. */
 static void touch_code(struct ptd_spread *s, struct ptd_reach *reach, struct ptd_place_of at,
-                       const struct ptd_mentions *m, unsigned depth)
+                       const struct ptd_mentions *m, uint32_t ways, unsigned depth)
 {
     const struct ptd_ns_version *v = ptd_place_version(s->ns, at);
-    touch_mentioned(s, reach, at.module, v, m);
+    touch_mentioned(s, reach, at.module, v, m, ways);
     for (size_t i = 0; i < m->count; i++)
         if (m->items[i].how & PTD_MENTION_NAME)
-            touch_named(s, reach, at.module, v->names[m->items[i].name], depth - 1);
+            touch_named(s, reach, at.module, v->names[m->items[i].name], ways, depth - 1);
 }
 
 /* A function or class by its name: its blocks, and the header of the class (its bases). */
 static void touch_binding(struct ptd_spread *s, struct ptd_reach *reach, struct ptd_place_of at,
-                          uint32_t name, unsigned depth)
+                          uint32_t name, uint32_t ways, unsigned depth)
 {
     const struct ptd_ns_version *v = ptd_place_version(s->ns, at);
     const struct ptd_definition *d = ptd_place_definition(s->ns, at);
     if (d->kind != PTD_DEFINES_FUNCTION && d->kind != PTD_DEFINES_CLASS)
         return;
     if (d->kind == PTD_DEFINES_CLASS)
-        touch_code(s, reach, at, &d->mentions, depth);
+        touch_code(s, reach, at, &d->mentions, ways, depth);
     for (uint32_t b = 1; b < v->defs.block_count; b++) {
         if (v->roots[b] != name)
             continue;
-        touch_code(s, reach, at, &v->defs.blocks[b], depth);
-        if (reach == &s->reach)
+        touch_code(s, reach, at, &v->defs.blocks[b], ways, depth);
+        if (reach == &s->reach && ways & PTD_MENTION_CHANGED)
             touch_class_data(s, at.module, at.version, b);
     }
 }
 
 static void touch_named(struct ptd_spread *s, struct ptd_reach *reach, uint32_t module,
-                        uint32_t name, unsigned depth)
+                        uint32_t name, uint32_t ways, unsigned depth)
 {
     const struct ptd_ns_module *m = &s->ns->modules[module];
-    if (!follow(reach, FOLLOW_CALLS, module, name, depth))
+    if (!follow(reach, ways, module, name, depth))
         return;
     for (uint32_t k = 0; k < m->count; k++) {
         const struct ptd_ns_version *v = &m->versions[k];
@@ -476,30 +562,99 @@ static void touch_named(struct ptd_spread *s, struct ptd_reach *reach, uint32_t 
         for (; first < last; first++) {
             struct ptd_place_of at = {module, k, v->bindings[first].definition};
             const struct ptd_definition *d = ptd_place_definition(s->ns, at);
-            touch_binding(s, reach, at, name, depth);
+            touch_binding(s, reach, at, name, ways, depth);
             for (size_t i = 0; i < d->import_count; i++) {
                 const struct ptd_import *im = &d->imports[i];
                 if (im->name == PTD_NO_NAME || im->as == PTD_NO_NAME || v->names[im->as] != name)
                     continue;
-                const struct ptd_ns_list *from =
+                const struct ptd_u32s *from =
                     ptd_namespace_resolve(s->ns, module, v->names[im->module]);
                 for (size_t f = 0; f < from->count; f++)
-                    touch_named(s, reach, from->items[f], v->names[im->name], depth - 1);
+                    touch_named(s, reach, from->items[f], v->names[im->name], ways, depth - 1);
             }
         }
     }
 }
 
-void ptd_spread_effects(struct ptd_spread *s, struct ptd_reach *reach, struct ptd_place_of at)
+/* The module that an import may bind, `import a.b` as well as `from a import b`. */
+static const struct ptd_u32s *imported_module(struct ptd_spread *s, struct ptd_place_of at,
+                                              const struct ptd_import *im)
+{
+    PTD_CLEANUP_BUF struct ptd_buf text = PTD_BUF_INIT;
+    const struct ptd_ns_version *v = ptd_place_version(s->ns, at);
+    ptd_buf_adds(&text, v->defs.names[im->module]);
+    if (im->name != PTD_NO_NAME) {
+        if (text.len && text.data[text.len - 1] != '.')
+            ptd_buf_addc(&text, '.');
+        ptd_buf_adds(&text, v->defs.names[im->name]);
+    }
+    return ptd_namespace_resolve(s->ns, at.module, ptd_namespace_name(s->ns, text.data));
+}
+
+/* `rest.register(...)` in a definition: functions of the modules that its own module imports. */
+static void touch_attributes(struct ptd_spread *s, struct ptd_reach *reach, struct ptd_place_of at,
+                             uint32_t ways)
+{
+    const struct ptd_ns_version *v = ptd_place_version(s->ns, at);
+    const struct ptd_mentions *m = &ptd_place_definition(s->ns, at)->mentions;
+    for (size_t i = 0; i < v->defs.count; i++) {
+        const struct ptd_definition *d = &v->defs.items[i];
+        for (size_t e = 0; e < d->import_count; e++) {
+            if (d->imports[e].as == PTD_NO_NAME ||
+                !(ptd_mentions_how(m, d->imports[e].as) & PTD_MENTION_NAME))
+                continue;
+            const struct ptd_u32s *from = imported_module(s, at, &d->imports[e]);
+            for (size_t f = 0; f < from->count; f++)
+                for (size_t k = 0; k < m->count; k++)
+                    if (m->items[k].how & PTD_MENTION_ATTRIBUTE)
+                        touch_named(s, reach, from->items[f], v->names[m->items[k].name], ways,
+                                    CALLS_DEEP - 1);
+        }
+    }
+}
+
+/* What a definition calls, recorded or told by names: the data that these change or hand out. */
+static void touch_calls(struct ptd_spread *s, struct ptd_reach *reach, struct ptd_place_of at,
+                        uint32_t ways)
 {
     const struct ptd_ns_version *v = ptd_place_version(s->ns, at);
     const struct ptd_definition *d = ptd_place_definition(s->ns, at);
-    if (v->now && !v->call_count) /* it has not run yet: what it may call is told by names */
-        touch_code(s, reach, at, &d->mentions, CALLS_DEEP);
-    touch_mentioned(s, reach, at.module, v, &d->mentions);
-    touch_called(s, reach, v, d->line, d->end_line);
+    if (v->now && !v->call_count) { /* it has not run yet: what it may call is told by names */
+        touch_code(s, reach, at, &d->mentions, ways, CALLS_DEEP);
+        touch_attributes(s, reach, at, ways);
+    }
+    touch_called(s, reach, v, d->line, d->end_line, ways);
     if (may_call(d))
-        touch_called(s, reach, v, 0, 0);
+        touch_called(s, reach, v, 0, 0, ways);
+}
+
+/* What a value may be another name for: what it is made of, or what a function has handed out. */
+static void touch_aliases(struct ptd_spread *s, struct ptd_reach *reach, struct ptd_place_of at,
+                          unsigned depth)
+{
+    const struct ptd_ns_version *v = ptd_place_version(s->ns, at);
+    const struct ptd_definition *d = ptd_place_definition(s->ns, at);
+    if (d->kind != PTD_DEFINES_VALUE)
+        return;
+    if (d->flags & PTD_DEFINITION_CALLS) {
+        touch_calls(s, reach, at, PTD_MENTION_RETURNED);
+        return;
+    }
+    for (size_t i = 0; i < d->mentions.count; i++) {
+        uint32_t name = v->names[d->mentions.items[i].name], how = d->mentions.items[i].how;
+        if (how & PTD_MENTION_VALUE)
+            touch_data(s, reach, at.module, name, depth);
+        for (uint32_t m = 0; how & PTD_MENTION_ATTRIBUTE && m < s->ns->count; m++)
+            touch_data(s, reach, m, name, depth);
+    }
+}
+
+void ptd_spread_effects(struct ptd_spread *s, struct ptd_reach *reach, struct ptd_place_of at)
+{
+    const uint32_t ways = PTD_MENTION_CHANGED | PTD_MENTION_RETURNED;
+    const struct ptd_ns_version *v = ptd_place_version(s->ns, at);
+    touch_mentioned(s, reach, at.module, v, &ptd_place_definition(s->ns, at)->mentions, ways);
+    touch_calls(s, reach, at, ways);
 }
 
 /* ---- tainting ---- */
@@ -517,6 +672,7 @@ void ptd_spread_bind(struct ptd_spread *s, uint32_t module, uint32_t name, bool 
 {
     if (ptd_reach_add(&s->reach, module, name, false))
         s->grew = true;
+    add_instance(s, name);
     if (fixture && !ptd_names_has(&s->fixtures, name)) {
         ptd_names_add(&s->fixtures, name);
         s->grew = true;
@@ -560,6 +716,22 @@ static bool is_autouse(const struct ptd_ns_version *v, const struct ptd_definiti
     return false;
 }
 
+/* What makes a fixture says so, or takes the keyword `name`. */
+static bool speaks_of_fixtures(struct ptd_spread *s, uint32_t module,
+                               const struct ptd_ns_version *v, const struct ptd_definition *d,
+                               const struct ptd_mentions *m)
+{
+    (void)s;
+    (void)module;
+    for (size_t i = 0; i < m->count; i++) {
+        const char *text = v->defs.names[m->items[i].name];
+        if (strstr(text, "fixture") || strstr(text, "Fixture") ||
+            (d && m->items[i].how & PTD_MENTION_KEYWORD && strcmp(text, "name") == 0))
+            return true;
+    }
+    return false;
+}
+
 /* @pytest.fixture(name="db") makes a fixture of another name than its function's. */
 static void bind_fixture_names(struct ptd_spread *s, uint32_t module,
                                const struct ptd_ns_version *v, const struct ptd_definition *d)
@@ -582,7 +754,7 @@ static bool has_own_effects(struct ptd_spread *s, uint32_t module, struct ptd_u3
             if (d->kind == PTD_DEFINES_EFFECT)
                 return true;
             for (size_t e = 0; e < d->import_count; e++) {
-                const struct ptd_ns_list *from =
+                const struct ptd_u32s *from =
                     ptd_namespace_resolve(s->ns, module, v->names[d->imports[e].module]);
                 for (size_t f = 0; f < from->count; f++)
                     ptd_u32s_add(imported, from->items[f]);
@@ -619,8 +791,7 @@ static void taint_import(struct ptd_spread *s, struct ptd_place_of at)
         ptd_spread_module(s, at.module);
     for (size_t i = 0; i < d->import_count; i++) {
         const struct ptd_import *im = &d->imports[i];
-        const struct ptd_ns_list *from =
-            ptd_namespace_resolve(s->ns, at.module, v->names[im->module]);
+        const struct ptd_u32s *from = ptd_namespace_resolve(s->ns, at.module, v->names[im->module]);
         for (size_t f = 0; f < from->count; f++)
             if (has_effects(s, from->items[f]))
                 ptd_spread_module(s, at.module);
@@ -690,11 +861,14 @@ static void taint_binding(struct ptd_spread *s, struct ptd_place_of at)
     bool fixture = d->kind == PTD_DEFINES_FUNCTION && d->flags & PTD_DEFINITION_DECORATED;
     fixture |= d->flags & PTD_DEFINITION_SEVERAL;
     for (size_t i = 0; i < d->bind_count; i++) {
-        ptd_spread_bind(s, at.module, v->names[d->binds[i]], fixture);
+        if (!(d->flags & PTD_DEFINITION_TYPES))
+            ptd_spread_bind(s, at.module, v->names[d->binds[i]], fixture);
+        else if (ptd_reach_add(&s->reach, at.module, v->names[d->binds[i]], false))
+            s->grew = true;
         if (is_special_name(v->defs.names[d->binds[i]]))
             ptd_spread_module(s, at.module);
     }
-    if (fixture)
+    if (fixture && ptd_spread_leads_to(s, at, speaks_of_fixtures))
         bind_fixture_names(s, at.module, v, d);
     if (fixture && is_autouse(v, d))
         ptd_spread_module(s, at.module);
@@ -849,9 +1023,7 @@ static void touch_one(struct ptd_spread *s, void *arg, struct ptd_place_of at)
     for (size_t i = 0; d->owner == PTD_NO_DEFINITION && i < d->bind_count; i++)
         ptd_reach_add(&rule->touch, at.module, v->names[d->binds[i]], false);
     if (d->owner != PTD_NO_DEFINITION) { /* `cart = Cart()` in a class: whoever has that class */
-        uint32_t class = d->owner;
-        while (v->defs.items[class].owner != PTD_NO_DEFINITION)
-            class = v->defs.items[class].owner;
+        uint32_t class = ptd_place_outermost(v, d->owner);
         for (size_t i = 0; i < v->defs.items[class].bind_count; i++)
             ptd_reach_add(&rule->touch, at.module, v->names[v->defs.items[class].binds[i]], false);
     }
@@ -878,9 +1050,7 @@ static bool is_named_inside(const struct ptd_spread *s, const struct ptd_class_r
     const struct ptd_definition *d = ptd_place_definition(s->ns, at);
     if (at.module != rule->module || d->owner == PTD_NO_DEFINITION)
         return false;
-    const struct ptd_definition *class = &v->defs.items[d->owner];
-    while (class->owner != PTD_NO_DEFINITION)
-        class = &v->defs.items[class->owner];
+    const struct ptd_definition *class = &v->defs.items[ptd_place_outermost(v, d->owner)];
     if (class->bind_count != 1 || v->names[class->binds[0]] != rule->name)
         return false;
     for (size_t i = 0; i < d->mentions.count; i++)

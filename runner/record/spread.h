@@ -27,7 +27,7 @@ struct ptd_names_set {
 /* Names of modules that something reaches. */
 struct ptd_reach {
     struct ptd_map names; /* (module, name) → 1: only because it was added to, see ptd_reach_add */
-    struct ptd_ns_list *by_module;  /* owned */
+    struct ptd_u32s *by_module;     /* owned */
     struct ptd_names_set attribute; /* names that some module has it under */
     unsigned char *whole;           /* owned; modules in which everything counts */
     struct ptd_map followed; /* (how, module, name) whose effects are in it → steps they were
@@ -46,7 +46,9 @@ struct ptd_spread {
     struct ptd_namespace *ns; /* borrowed */
     struct ptd_reach reach;
     struct ptd_names_set fixtures; /* tainted names that a parameter may mean */
-    struct ptd_names_set modules;  /* names that a tainted module itself is bound to */
+    /* Tainted names of what there may be an instance of: an annotation tells that one comes. */
+    struct ptd_names_set instances;
+    struct ptd_names_set modules; /* names that a tainted module itself is bound to */
     struct ptd_class_rule rules[PTD_CLASS_RULES];
     size_t rule_count;
     unsigned char *fails; /* owned; modules whose import may fail now */

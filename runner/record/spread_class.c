@@ -55,7 +55,7 @@ static bool is_plain_import(struct ptd_spread *s, uint32_t module, const struct 
         if (im->name == PTD_NO_NAME)
             return false;
         uint32_t taken = v->names[im->name];
-        const struct ptd_ns_list *from = ptd_namespace_resolve(s->ns, module, v->names[im->module]);
+        const struct ptd_u32s *from = ptd_namespace_resolve(s->ns, module, v->names[im->module]);
         bool found = false;
         for (size_t k = 0; k < from->count; k++) {
             if (from->items[k] == module)
@@ -91,6 +91,31 @@ static bool is_plain_binding(struct ptd_spread *s, uint32_t module, uint32_t nam
     return found || is_plain_base(ptd_namespace_text(s->ns, name));
 }
 
+static bool has_text(const struct ptd_ns_version *v, const struct ptd_mentions *m,
+                     const char *const *words)
+{
+    for (size_t i = 0; i < m->count; i++)
+        if (is_one_of(v->defs.names[m->items[i].name], words))
+            return true;
+    return false;
+}
+
+/* Whether a function that was called while a class was made got at the class: by a hook, or through
+ * the frame. What its body calls only makes values. */
+static bool sees_class(const struct ptd_ns_version *v, uint32_t block)
+{
+    static const char *const hooks[] = {"__set_name__", "__init_subclass__", "__prepare__",
+                                        "__mro_entries__", NULL};
+    static const char *const frames[] = {"_getframe", "currentframe", "f_locals", "stack", NULL};
+    if (!v->known || block >= v->defs.block_count)
+        return true;
+    const char *key = v->blocks->items[block].key;
+    for (const char *const *p = hooks; *p; p++)
+        if (strstr(key, *p))
+            return true;
+    return has_text(v, &v->defs.blocks[block], frames);
+}
+
 /* Nothing looks at what is in the class, or runs when it is made or derived from. */
 static bool is_plain_class(struct ptd_spread *s, struct ptd_place_of at, unsigned depth)
 {
@@ -104,8 +129,11 @@ static bool is_plain_class(struct ptd_spread *s, struct ptd_place_of at, unsigne
     if (calls[0] != calls[1])
         return false;
     ptd_namespace_calls(v, d->line, d->end_line, calls);
-    if (calls[0] != calls[1])
-        return false;
+    for (size_t i = calls[0]; i < calls[1]; i++) {
+        const struct ptd_ns_call *c = &v->calls[i];
+        if (sees_class(&s->ns->modules[c->module].versions[c->version], c->block))
+            return false;
+    }
     for (size_t i = 0; i < d->mentions.count; i++) {
         const struct ptd_mention *m = &d->mentions.items[i];
         const char *text = v->defs.names[m->name];
@@ -205,14 +233,38 @@ void ptd_spread_attributes(struct ptd_spread *s, struct ptd_place_of class,
     }
 }
 
+/* Whether what is bound by a call may be told of the class (`__set_name__`), and do anything with
+ * it: of the project that is seen, of others only the standard library is known not to. */
+static bool may_take_class(struct ptd_spread *s, uint32_t module, const struct ptd_ns_version *v,
+                           const struct ptd_definition *d, const struct ptd_mentions *m)
+{
+    static const char *const words[] = {"__set_name__", "_getframe",     "currentframe",
+                                        "__import__",   "import_module", NULL};
+    if (m->reflects & (PTD_REFLECT_ANYTHING | PTD_REFLECT_GLOBALS) || has_text(v, m, words))
+        return true;
+    for (size_t i = 0; d && i < d->bind_count; i++)
+        if (strcmp(v->defs.names[d->binds[i]], "__set_name__") == 0)
+            return true;
+    for (size_t i = 0; d && i < d->import_count; i++) {
+        const char *text = ptd_namespace_text(s->ns, v->names[d->imports[i].module]);
+        PTD_CLEANUP_FREE char *top = ptd_xstrndup(text, strcspn(text, "."));
+        if (!ptd_namespace_resolve(s->ns, module, v->names[d->imports[i].module])->count &&
+            (!s->ns->state->packages || !ptd_packages_is_library(s->ns->state->packages, top)))
+            return true;
+    }
+    return false;
+}
+
 static bool is_part_of_plain_class(struct ptd_spread *s, struct ptd_place_of class,
-                                   const struct ptd_definition *item)
+                                   struct ptd_place_of at)
 {
     const struct ptd_ns_version *v = ptd_place_version(s->ns, class);
+    const struct ptd_definition *item = ptd_place_definition(s->ns, at);
     bool simple = item->kind == PTD_DEFINES_VALUE || item->kind == PTD_DEFINES_FUNCTION ||
                   item->kind == PTD_DEFINES_NOTHING;
-    return simple && item->owner == class.definition && !(item->flags & PTD_DEFINITION_CALLS) &&
-           !has_special_bind(v, item) && is_plain_class(s, class, ANCESTORS_MAX);
+    return simple && item->owner == class.definition && !has_special_bind(v, item) &&
+           is_plain_class(s, class, ANCESTORS_MAX) &&
+           !(item->flags & PTD_DEFINITION_CALLS && ptd_spread_leads_to(s, at, may_take_class));
 }
 
 void ptd_spread_class_item(struct ptd_spread *s, struct ptd_place_of at)
@@ -220,18 +272,16 @@ void ptd_spread_class_item(struct ptd_spread *s, struct ptd_place_of at)
     const struct ptd_ns_version *v = ptd_place_version(s->ns, at);
     const struct ptd_definition *item = ptd_place_definition(s->ns, at);
     struct ptd_place_of class = at;
-    while (v->defs.items[class.definition].owner != PTD_NO_DEFINITION)
-        class.definition = v->defs.items[class.definition].owner;
+    class.definition = ptd_place_outermost(v, at.definition);
     if (item->kind == PTD_DEFINES_EFFECT) {
         ptd_spread_module(s, at.module);
         return;
     }
     bool doc = item->kind == PTD_DEFINES_NOTHING && item->owner == class.definition;
-    if (doc || is_part_of_plain_class(s, class, item)) {
+    if (doc || is_part_of_plain_class(s, class, at))
         ptd_spread_attributes(s, class, item, false);
-        return;
-    }
-    ptd_spread_whole_class(s, class);
+    else
+        ptd_spread_whole_class(s, class);
     if (item->flags & PTD_DEFINITION_CALLS)
         ptd_spread_effects(s, &s->reach, at);
 }

@@ -21,6 +21,14 @@ static inline const struct ptd_definition *ptd_place_definition(const struct ptd
     return &ptd_place_version(ns, at)->defs.items[at.definition];
 }
 
+/* The class at module level that a definition in a class is in, or itself. */
+static inline uint32_t ptd_place_outermost(const struct ptd_ns_version *v, uint32_t definition)
+{
+    while (v->defs.items[definition].owner != PTD_NO_DEFINITION)
+        definition = v->defs.items[definition].owner;
+    return definition;
+}
+
 void ptd_names_add(struct ptd_names_set *set, uint32_t name);
 /* True when that is new. `added_to`: the object is what it was, something was added to it; whoever
  * only adds to it as well is not concerned. */
@@ -35,5 +43,12 @@ void ptd_spread_attributes(struct ptd_spread *s, struct ptd_place_of class,
 /* What running the definition may have changed besides what it binds, added to `reach`. */
 void ptd_spread_effects(struct ptd_spread *s, struct ptd_reach *reach, struct ptd_place_of at);
 void ptd_spread_bind(struct ptd_spread *s, uint32_t module, uint32_t name, bool fixture);
+
+/* Asked about the mentions of a definition, or of a block (`d` is NULL). */
+typedef bool ptd_lead_test(struct ptd_spread *s, uint32_t module, const struct ptd_ns_version *v,
+                           const struct ptd_definition *d, const struct ptd_mentions *m);
+/* Whether it holds for a definition, or for anything that this and what it mentions by name, in the
+ * project, lead to. */
+bool ptd_spread_leads_to(struct ptd_spread *s, struct ptd_place_of at, ptd_lead_test *test);
 
 #endif

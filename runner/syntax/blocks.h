@@ -69,7 +69,7 @@ struct ptd_blocks {
 };
 
 /* Version of the meaning of checksums and keys; stored with them, raised when either changes. */
-#define PTD_BLOCKS_VERSION 3
+#define PTD_BLOCKS_VERSION 4
 
 /*
  * Parses a source as it lies on disk: any encoding declared per PEP 263 (utf-8, with or without

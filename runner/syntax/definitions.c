@@ -73,14 +73,14 @@ static void read_mentions(struct reading *s, struct ptd_mentions *out)
     out->items = (const struct ptd_mention *)s->mention_count; /* made a pointer by settle() */
     for (size_t i = 0; i < count && !s->r.bad; i++) {
         name += read_up_to(s, UINT32_MAX - name);
-        const unsigned char *how = ptd_reader_bytes(&s->r, 1);
-        if (!how || name >= s->out->name_count) {
+        uint32_t how = read_up_to(s, UINT32_MAX);
+        if (s->r.bad || name >= s->out->name_count) {
             s->r.bad = 1;
             return;
         }
         s->out->mention_pool = ptd_xgrow(s->out->mention_pool, &s->mention_cap,
                                          s->mention_count + 1, sizeof(struct ptd_mention));
-        s->out->mention_pool[s->mention_count++] = (struct ptd_mention){name, *how};
+        s->out->mention_pool[s->mention_count++] = (struct ptd_mention){name, how};
     }
     out->count = count;
 }

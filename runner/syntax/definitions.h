@@ -28,10 +28,15 @@ enum ptd_mention_how {
     PTD_MENTION_KEYWORD = 8,    /* `f(x=...)` */
     PTD_MENTION_STRING = 16,    /* "x", "a.x", "x, y" */
     PTD_MENTION_PARAMETER = 32, /* a parameter: pytest looks up fixtures by it */
-    PTD_MENTION_VALUE = 64,     /* with NAME: the thing itself is used, not only an attribute of it;
-                                   with ATTRIBUTE: a module that a function imports */
+    PTD_MENTION_VALUE = 64,     /* with NAME: the thing itself is used, not only an attribute */
     PTD_MENTION_CHANGED = 128,  /* what it stands for may be changed: stored into, a method called,
                                    handed on */
+    PTD_MENTION_MODULE = 256,   /* with ATTRIBUTE: a module that a function imports */
+    PTD_MENTION_TYPE = 512,     /* in an annotation that is not evaluated unless somebody asks, or
+                                   below `if TYPE_CHECKING` */
+    PTD_MENTION_TOP = 1024,     /* the first part of what a function imports */
+    PTD_MENTION_RETURNED =
+        2048, /* with NAME, ATTRIBUTE, SELF: a function returns it, or yields it */
 };
 
 /* What reaches names without mentioning them; bits. */
@@ -39,6 +44,7 @@ enum ptd_reflection {
     PTD_REFLECT_ATTRIBUTES = 1, /* getattr with a computed name, vars, dir, __dict__ ... */
     PTD_REFLECT_GLOBALS = 2,    /* globals(): the names of the module that the code is in */
     PTD_REFLECT_ANYTHING = 4,   /* eval, exec, an import of a computed name */
+    PTD_REFLECT_MODULES = 8,    /* sys.modules, an import of a computed name for its effect */
 };
 
 struct ptd_mention {
@@ -70,6 +76,8 @@ enum ptd_definition_flag {
     PTD_DEFINITION_STORES = 16,    /* EFFECT: assigns to an item or attribute of the bound name */
     PTD_DEFINITION_SEVERAL = 32,   /* BRANCHES: a function or class is among it */
     PTD_DEFINITION_ANNOTATED = 64, /* VALUE: with a type */
+    PTD_DEFINITION_TYPES = 128,    /* binds what is no class, and of use in annotations only:
+                                      TypeVar("T"), Union[...], imports below `if TYPE_CHECKING` */
 };
 
 struct ptd_import {

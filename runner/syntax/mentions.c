@@ -81,10 +81,10 @@ static void drop_locals(struct ptd_survey_result *r, const struct ptd_drafts *dr
     for (size_t i = 0; i < r->heard_count; i++) {
         if (local[i])
             r->heard[i].how &= ~(uint32_t)PTD_MENTION_NAME;
-        if (!(r->heard[i].how & (PTD_MENTION_NAME | PTD_MENTION_ATTRIBUTE)))
+        if (!(r->heard[i].how & PTD_MENTION_NAME))
             r->heard[i].how &= ~(uint32_t)PTD_MENTION_VALUE;
         if (!(r->heard[i].how & (PTD_MENTION_NAME | PTD_MENTION_ATTRIBUTE | PTD_MENTION_SELF)))
-            r->heard[i].how &= ~(uint32_t)PTD_MENTION_CHANGED;
+            r->heard[i].how &= ~(uint32_t)(PTD_MENTION_CHANGED | PTD_MENTION_RETURNED);
         r->heard[i].how &= ~(PTD_MENTION_BOUND | PTD_MENTION_GLOBAL);
     }
 }
@@ -103,7 +103,7 @@ static void write_mentions(const struct ptd_survey_result *r, uint32_t sink, uin
         if (!r->heard[i].how)
             continue;
         ptd_buf_add_varint(out, r->heard[i].name - last);
-        ptd_buf_addc(out, (char)r->heard[i].how);
+        ptd_buf_add_varint(out, r->heard[i].how);
         last = r->heard[i].name;
     }
 }

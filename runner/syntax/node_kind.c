@@ -62,6 +62,7 @@ static const struct {
     {"future_import_statement", PTD_NODE_FUTURE_IMPORT},
     {"pass_statement", PTD_NODE_PASS},
     {"raise_statement", PTD_NODE_RAISE},
+    {"return_statement", PTD_NODE_RETURN},
     {"if_statement", PTD_NODE_IF},
     {"try_statement", PTD_NODE_TRY},
     {"elif_clause", PTD_NODE_CLAUSE},

@@ -34,6 +34,7 @@ enum ptd_node_kind {
     PTD_NODE_FUTURE_IMPORT,
     PTD_NODE_PASS,
     PTD_NODE_RAISE,
+    PTD_NODE_RETURN,
     PTD_NODE_IF,
     PTD_NODE_TRY,
     PTD_NODE_CLAUSE, /* elif, else, except, finally */

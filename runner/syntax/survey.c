@@ -115,10 +115,35 @@ static uint32_t begin(struct ptd_survey *s, enum ptd_definition_kind kind, TSNod
     return (uint32_t)r->count++;
 }
 
+/* `x.y.append(z)` changes x as `x.y[0] = z` does. */
+static void bind_changed(struct ptd_survey *s, TSNode node)
+{
+    static const char *const changers[] = {"append", "appendleft", "extend",  "insert", "add",
+                                           "update", "setdefault", "pop",     "remove", "discard",
+                                           "clear",  "popitem",    "reverse", "sort",   NULL};
+    TSNode call = ts_node_named_child(node, 0), at = {0};
+    if (ptd_node_kind(node) != PTD_NODE_EXPRESSION_STATEMENT ||
+        ts_node_named_child_count(node) != 1 || ptd_node_kind(call) != PTD_NODE_CALL)
+        return;
+    TSNode callee = ptd_survey_field(call, "function");
+    if (ts_node_is_null(callee) || ptd_node_kind(callee) != PTD_NODE_ATTRIBUTE)
+        return;
+    for (const char *const *p = changers; *p; p++)
+        if (ptd_survey_spells(s, ptd_survey_field(callee, "attribute"), *p))
+            at = ptd_survey_field(callee, "object");
+    while (!ts_node_is_null(at) && ptd_node_kind(at) == PTD_NODE_ATTRIBUTE)
+        at = ptd_survey_field(at, "object");
+    if (ts_node_is_null(at) || ptd_node_kind(at) != PTD_NODE_IDENTIFIER)
+        return;
+    ptd_survey_bind_name(s, at);
+    ptd_survey_note(s, PTD_DEFINITION_STORES);
+}
+
 static void define_effect(struct ptd_survey *s, TSNode node, uint32_t owner)
 {
     uint32_t at = begin(s, PTD_DEFINES_EFFECT, node, owner);
     ptd_survey_note(s, PTD_DEFINITION_CALLS | PTD_DEFINITION_RISKY);
+    bind_changed(s, node);
     ptd_survey_visit(s, node);
     s->result->items[at].checksum = ptd_survey_checksum(s, node, false);
 }
@@ -133,11 +158,48 @@ static void define_docstring(struct ptd_survey *s, TSNode node, uint32_t owner)
     r->items[at].checksum = ptd_survey_checksum(s, node, false);
 }
 
+/* `TypeVar("T")`, `Union[A, B]`: nobody has an instance of it. */
+static bool makes_type(const struct ptd_survey *s, TSNode value)
+{
+    static const char *const calls[] = {"TypeVar", "ParamSpec", "TypeVarTuple", NULL};
+    static const char *const forms[] = {"Union", "Optional", "Callable", "Literal", NULL};
+    if (ts_node_is_null(value))
+        return false;
+    bool call = ptd_node_kind(value) == PTD_NODE_CALL;
+    if (!call && ptd_node_kind(value) != PTD_NODE_SUBSCRIPT)
+        return false;
+    TSNode from = ptd_survey_field(value, call ? "function" : "value");
+    if (!ts_node_is_null(from) && ptd_node_kind(from) == PTD_NODE_ATTRIBUTE)
+        from = ptd_survey_field(from, "attribute");
+    if (ts_node_is_null(from) || ptd_node_kind(from) != PTD_NODE_IDENTIFIER)
+        return false;
+    for (const char *const *p = call ? calls : forms; *p; p++)
+        if (ptd_survey_spells(s, from, *p))
+            return true;
+    return false;
+}
+
+/* The text in T = TypeVar("T") means no other T. */
+static void forget_own_name(struct ptd_survey *s, size_t heard)
+{
+    struct ptd_survey_result *r = s->result;
+    for (size_t i = heard; i < r->heard_count; i++)
+        for (size_t b = 0; b < r->bind_count; b++)
+            if (r->heard[i].how == PTD_MENTION_STRING && r->binds[b].definition == s->definition &&
+                r->binds[b].name == r->heard[i].name)
+                r->heard[i].how = 0;
+}
+
 static void define_value(struct ptd_survey *s, TSNode node, uint32_t owner)
 {
     uint32_t at = begin(s, PTD_DEFINES_VALUE, node, owner);
+    if (makes_type(s, ptd_survey_field(ts_node_named_child(node, 0), "right")))
+        ptd_survey_note(s, PTD_DEFINITION_TYPES);
+    size_t heard = s->result->heard_count;
     ptd_survey_visit(s, node);
     struct ptd_draft_definition *d = &s->result->items[at];
+    if (d->flags & PTD_DEFINITION_TYPES)
+        forget_own_name(s, heard);
     d->checksum = ptd_survey_checksum(s, node, false);
     bool augmented = ptd_node_kind(ts_node_named_child(node, 0)) == PTD_NODE_AUGMENTED;
     if ((d->flags & PTD_DEFINITION_STORES && !augmented) || s->changes_things)
@@ -263,7 +325,9 @@ static void define_branches(struct ptd_survey *s, TSNode node, uint32_t owner)
         return;
     }
     uint32_t at = begin(s, PTD_DEFINES_BRANCHES, node, owner);
-    ptd_survey_note(s, PTD_DEFINITION_RISKY);
+    bool types = ptd_node_kind(node) == PTD_NODE_IF && ptd_survey_is_type_checking(s, node) &&
+                 ts_node_is_null(ptd_survey_field(node, "alternative"));
+    ptd_survey_note(s, types ? PTD_DEFINITION_TYPES : PTD_DEFINITION_RISKY);
     ptd_survey_visit(s, node);
     struct ptd_draft_definition *d = &s->result->items[at];
     d->checksum = ptd_survey_checksum(s, node, false);
@@ -323,6 +387,38 @@ static void define_suite(struct ptd_survey *s, TSNode suite, uint32_t owner)
     ts_tree_cursor_delete(&cursor);
 }
 
+static void look_at_import(struct ptd_survey *s, TSNode statement, TSNode item, bool from)
+{
+    TSNode alias = ptd_survey_field(item, "alias");
+    TSNode name = ts_node_is_null(alias) ? item : ptd_survey_field(item, "name");
+    if (!from && ptd_survey_spells(s, name, "typing"))
+        s->typing = ts_node_is_null(alias) ? item : alias;
+    if (!from || !ts_node_is_null(alias) || !ptd_survey_spells(s, name, "TYPE_CHECKING"))
+        return;
+    TSNode module = ptd_survey_field(statement, "module_name");
+    if (!ts_node_is_null(module) && (ptd_survey_spells(s, module, "typing") ||
+                                     ptd_survey_spells(s, module, "typing_extensions")))
+        s->type_checking = true;
+}
+
+/* What holds for the whole source: whether annotations are evaluated, and what typing is called. */
+static void look_at_imports(struct ptd_survey *s, TSNode root)
+{
+    for (uint32_t i = 0; i < ts_node_named_child_count(root); i++) {
+        TSNode statement = ts_node_named_child(root, i);
+        enum ptd_node_kind kind = ptd_node_kind(statement);
+        bool future = kind == PTD_NODE_FUTURE_IMPORT;
+        if (!future && kind != PTD_NODE_IMPORT && kind != PTD_NODE_IMPORT_FROM)
+            continue;
+        for (uint32_t k = 0; k < ts_node_named_child_count(statement); k++) {
+            TSNode item = ts_node_named_child(statement, k);
+            s->lazy_types |= future && ptd_survey_spells(s, item, "annotations");
+            if (!future)
+                look_at_import(s, statement, item, kind == PTD_NODE_IMPORT_FROM);
+        }
+    }
+}
+
 void ptd_survey_run(const char *text, TSNode root, const struct ptd_drafts *drafts,
                     struct ptd_buf *out)
 {
@@ -332,6 +428,7 @@ void ptd_survey_run(const char *text, TSNode root, const struct ptd_drafts *draf
     result.draft_reflects = ptd_xcalloc(drafts->count, sizeof(uint32_t));
     for (uint32_t i = 1; i < drafts->count; i++)
         ptd_map_put(&s.starts, &drafts->items[i].start, sizeof(uint32_t), i, NULL);
+    look_at_imports(&s, root);
     define_suite(&s, root, PTD_NO_DEFINITION);
     if (!s.bad)
         ptd_survey_write(&result, drafts, out);

@@ -18,6 +18,10 @@ struct ptd_survey {
     uint32_t header;       /* takes it as well: the draft whose header it is, or 0 */
     uint32_t definition;   /* or PTD_NO_DEFINITION */
     bool changes_things;   /* the definition calls a method that is there for its effect */
+    bool lazy_types;       /* annotations are not evaluated: from __future__ import annotations */
+    bool type_checking;    /* TYPE_CHECKING is that of typing */
+    TSNode typing;         /* what typing is imported as, or a null node */
+    bool in_types;         /* nothing of what is visited runs */
     unsigned depth;
     bool bad; /* nested too deeply */
 };
@@ -39,6 +43,8 @@ void ptd_survey_bind_name(struct ptd_survey *s, TSNode identifier);
 void ptd_survey_import(struct ptd_survey *s, TSNode statement, enum ptd_node_kind kind);
 
 TSNode ptd_survey_field(TSNode node, const char *name);
+/* Whether what an `if` statement guards is never run. */
+bool ptd_survey_is_type_checking(const struct ptd_survey *s, TSNode statement);
 uint32_t ptd_survey_intern(struct ptd_survey *s, TSNode node);
 bool ptd_survey_spells(const struct ptd_survey *s, TSNode node, const char *text);
 /* The draft of a function, class or lambda, or 0. */

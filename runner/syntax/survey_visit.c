@@ -7,6 +7,8 @@
 
 /* Deeper trees are not looked at: they would harm the stack. */
 #define DEPTH_MAX 3000
+/* So far is looked for what is returned; deeper, nothing is handed out as it is. */
+#define RETURNED_DEEP 8
 /* Longer strings are texts. */
 #define WORDS_MAX 200
 
@@ -45,12 +47,16 @@ uint32_t ptd_survey_draft_of(const struct ptd_survey *s, TSNode node)
 
 void ptd_survey_note(struct ptd_survey *s, uint32_t flags)
 {
+    if (s->in_types)
+        flags &= PTD_DEFINITION_SEVERAL | PTD_DEFINITION_ANNOTATED;
     if (s->draft == 0 && s->definition != PTD_NO_DEFINITION)
         s->result->items[s->definition].flags |= flags;
 }
 
 static void hear(struct ptd_survey *s, uint32_t name, uint32_t how)
 {
+    if (s->in_types)
+        how = PTD_MENTION_TYPE;
     if (s->draft)
         ptd_survey_hear(s->result, s->draft, name, how);
     else if (s->definition != PTD_NO_DEFINITION)
@@ -61,6 +67,8 @@ static void hear(struct ptd_survey *s, uint32_t name, uint32_t how)
 
 static void reflect(struct ptd_survey *s, uint32_t how)
 {
+    if (s->in_types)
+        return;
     if (s->draft)
         s->result->draft_reflects[s->draft] |= how;
     else if (s->definition != PTD_NO_DEFINITION)
@@ -123,23 +131,21 @@ void ptd_survey_bind_name(struct ptd_survey *s, TSNode identifier)
     }
 }
 
-/*
- * `a.b[c] = ...`, `a.b.append(...)`: a and what its attribute b stands for are changed. Returns the
- * name that it begins with, or a null node.
+/* `a.b[c]`: a and its attribute b are heard. Returns the name that it begins with, or a null node.
  */
-static TSNode hear_changed(struct ptd_survey *s, TSNode target)
+static TSNode hear_chain(struct ptd_survey *s, TSNode target, uint32_t how)
 {
     TSNode at = target, none = {0};
     while (!ts_node_is_null(at)) {
         enum ptd_node_kind kind = ptd_node_kind(at);
         if (kind == PTD_NODE_IDENTIFIER) {
-            hear(s, ptd_survey_intern(s, at), PTD_MENTION_CHANGED);
+            hear(s, ptd_survey_intern(s, at), how);
             return at;
         }
         if (kind == PTD_NODE_ATTRIBUTE) {
             TSNode name = ptd_survey_field(at, "attribute");
             if (!ts_node_is_null(name))
-                hear(s, ptd_survey_intern(s, name), PTD_MENTION_CHANGED);
+                hear(s, ptd_survey_intern(s, name), how);
             at = ptd_survey_field(at, "object");
         } else if (kind == PTD_NODE_SUBSCRIPT) {
             at = ptd_survey_field(at, "value");
@@ -148,6 +154,12 @@ static TSNode hear_changed(struct ptd_survey *s, TSNode target)
         }
     }
     return none;
+}
+
+/* `a.b[c] = ...`, `a.b.append(...)`: a and what its attribute b stands for are changed. */
+static TSNode hear_changed(struct ptd_survey *s, TSNode target)
+{
+    return hear_chain(s, target, PTD_MENTION_CHANGED);
 }
 
 /* `self.x = ...` is the instance's, whatever the class has under that name. */
@@ -193,6 +205,14 @@ void ptd_survey_bind(struct ptd_survey *s, TSNode target)
     }
 }
 
+static void visit_type(struct ptd_survey *s, TSNode type)
+{
+    bool outer = s->in_types;
+    s->in_types |= s->lazy_types;
+    ptd_survey_visit(s, type);
+    s->in_types = outer;
+}
+
 static void visit_assignment(struct ptd_survey *s, TSNode node, bool augmented)
 {
     TSNode left = ptd_survey_field(node, "left"), type = ptd_survey_field(node, "type");
@@ -203,7 +223,7 @@ static void visit_assignment(struct ptd_survey *s, TSNode node, bool augmented)
     }
     if (!ts_node_is_null(type))
         ptd_survey_note(s, PTD_DEFINITION_ANNOTATED);
-    ptd_survey_visit(s, type);
+    visit_type(s, type);
     TSNode right = ptd_survey_field(node, "right");
     if (s->draft && !ts_node_is_null(right) && ptd_node_kind(right) != PTD_NODE_CALL)
         hear_changed(s, right); /* another name for it */
@@ -242,9 +262,11 @@ static void import_one(struct ptd_survey *s, TSNode item, TSNode from)
     if (ts_node_is_null(name) || ts_node_is_null(first))
         return;
     TSNode bound = !ts_node_is_null(alias) ? alias : first;
-    hear_parts(s, name, PTD_MENTION_ATTRIBUTE | PTD_MENTION_VALUE);
+    hear_parts(s, name, PTD_MENTION_ATTRIBUTE | PTD_MENTION_MODULE);
     ptd_survey_bind_name(s, bound);
     uint32_t as = ptd_survey_intern(s, bound), what = ptd_survey_intern(s, name);
+    if (ts_node_is_null(from) && ptd_node_kind(first) == PTD_NODE_IDENTIFIER)
+        hear(s, ptd_survey_intern(s, first), PTD_MENTION_TOP);
     if (ts_node_is_null(from))
         add_import(s, what, PTD_NO_NAME, as);
     else
@@ -260,6 +282,9 @@ void ptd_survey_import(struct ptd_survey *s, TSNode statement, enum ptd_node_kin
         if (ts_node_is_null(from))
             return;
         hear_parts(s, from, PTD_MENTION_ATTRIBUTE);
+        TSNode top = ts_node_named_child(from, 0);
+        if (!ts_node_is_null(top) && ptd_node_kind(top) == PTD_NODE_IDENTIFIER)
+            hear(s, ptd_survey_intern(s, top), PTD_MENTION_TOP);
     }
     TSTreeCursor cursor = ts_tree_cursor_new(statement);
     for (bool more = ts_tree_cursor_goto_first_child(&cursor); more;
@@ -282,7 +307,10 @@ static bool is_word(char c)
            (c & 0x80);
 }
 
-/* "a.b", "a, b", "pkg.mod:name"; a blank only behind a comma, other texts are not names. */
+/*
+ * "a.b", "a, b", "pkg.mod:name", "a-b" for a_b; a blank only behind a comma, other texts are not
+ * names.
+ */
 static bool is_names(const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
@@ -293,6 +321,15 @@ static bool is_names(const char *text, size_t len)
             return false;
     }
     return len <= WORDS_MAX;
+}
+
+/* Of at most WORDS_MAX characters; options and the like have a dash where names have a line. */
+static void hear_word(struct ptd_survey *s, const char *text, size_t len)
+{
+    char word[WORDS_MAX];
+    for (size_t i = 0; i < len; i++)
+        word[i] = text[i] == '-' ? '_' : text[i];
+    hear(s, ptd_survey_name(s->result, word, len), PTD_MENTION_STRING);
 }
 
 static void visit_string(struct ptd_survey *s, TSNode node)
@@ -311,10 +348,10 @@ static void visit_string(struct ptd_survey *s, TSNode node)
         if (!is_names(text, len))
             continue;
         for (size_t from = 0, to; from < len; from = to + 1) {
-            for (to = from; to < len && is_word(text[to]);)
+            for (to = from; to < len && (is_word(text[to]) || (to > from && text[to] == '-'));)
                 to++;
             if (to > from && !(text[from] >= '0' && text[from] <= '9'))
-                hear(s, ptd_survey_name(s->result, text + from, to - from), PTD_MENTION_STRING);
+                hear_word(s, text + from, to - from);
         }
     }
 }
@@ -335,8 +372,8 @@ static void visit_attribute(struct ptd_survey *s, TSNode node)
     hear(s, ptd_survey_intern(s, name), own ? PTD_MENTION_SELF : PTD_MENTION_ATTRIBUTE);
     if (ptd_survey_spells(s, name, "__dict__"))
         reflect(s, PTD_REFLECT_ATTRIBUTES);
-    if (ptd_survey_spells(s, name, "modules") && ptd_survey_spells(s, object, "sys"))
-        reflect(s, PTD_REFLECT_ATTRIBUTES);
+    if (ptd_survey_spells(s, name, "modules"))
+        reflect(s, PTD_REFLECT_MODULES);
 }
 
 static TSNode argument(TSNode call, uint32_t which)
@@ -390,12 +427,20 @@ static void hear_call(struct ptd_survey *s, TSNode call, TSNode callee, TSNode n
         hear_changed(s, first);
 }
 
+/* What it returns is not used. */
+static bool is_statement(TSNode call)
+{
+    TSNode parent = ts_node_parent(call);
+    return !ts_node_is_null(parent) && ptd_node_kind(parent) == PTD_NODE_EXPRESSION_STATEMENT &&
+           ts_node_named_child_count(parent) == 1;
+}
+
 static void look_at_callee(struct ptd_survey *s, TSNode call, TSNode callee)
 {
     static const char *const by_second[] = {"getattr", "setattr", "delattr", "hasattr", NULL};
     static const char *const by_first[] = {"attrgetter", "methodcaller", "getfixturevalue", NULL};
     static const char *const lists[] = {"vars", "dir", "getmembers", "getmembers_static", NULL};
-    static const char *const imports[] = {"import_module", "__import__", "find_spec", NULL};
+    static const char *const imports[] = {"import_module", "__import__", NULL};
     static const char *const runs[] = {"eval", "exec", NULL};
     static const char *const changes[] = {"setdefault", "pop",    "popitem", "append", "extend",
                                           "insert",     "update", "add",     "remove", "setlocale",
@@ -413,12 +458,23 @@ static void look_at_callee(struct ptd_survey *s, TSNode call, TSNode callee)
     else if (ptd_survey_spells(s, name, "globals"))
         reflect(s, PTD_REFLECT_GLOBALS);
     else if (spells_one_of(s, name, imports) && !is_plain_string(argument(call, 0)))
-        reflect(s, PTD_REFLECT_ANYTHING);
+        reflect(s, is_statement(call) ? PTD_REFLECT_MODULES : PTD_REFLECT_ANYTHING);
     else if (!method && spells_one_of(s, name, runs))
         reflect(s, PTD_REFLECT_ANYTHING);
     if (method && s->draft == 0 && spells_one_of(s, name, changes))
         s->changes_things = true;
     hear_call(s, call, callee, name);
+}
+
+/* What is handed out as it is: also one of two, or of several. */
+static void hear_returned(struct ptd_survey *s, TSNode value, unsigned depth)
+{
+    enum ptd_node_kind kind = ptd_node_kind(value);
+    if (kind == PTD_NODE_IDENTIFIER || kind == PTD_NODE_ATTRIBUTE || kind == PTD_NODE_SUBSCRIPT)
+        hear_chain(s, value, PTD_MENTION_RETURNED);
+    else if (kind != PTD_NODE_CALL && kind != PTD_NODE_LAMBDA)
+        for (uint32_t i = 0; depth > 0 && i < ts_node_named_child_count(value); i++)
+            hear_returned(s, ts_node_named_child(value, i), depth - 1);
 }
 
 static void visit_call(struct ptd_survey *s, TSNode node)
@@ -427,6 +483,9 @@ static void visit_call(struct ptd_survey *s, TSNode node)
     TSNode callee = ptd_survey_field(node, "function");
     if (!ts_node_is_null(callee))
         look_at_callee(s, node, callee);
+    else /* yield, await */
+        for (uint32_t i = 0; i < ts_node_named_child_count(node); i++)
+            hear_returned(s, ts_node_named_child(node, i), RETURNED_DEEP);
     visit_below(s, node);
 }
 
@@ -471,7 +530,7 @@ static void visit_parameters(struct ptd_survey *s, TSNode parameters, uint32_t d
             if (draft)
                 ptd_survey_hear(s->result, draft, id, PTD_MENTION_BOUND);
         }
-        ptd_survey_visit(s, ptd_survey_field(p, "type"));
+        visit_type(s, ptd_survey_field(p, "type"));
         ptd_survey_visit(s, ptd_survey_field(p, "value"));
     }
 }
@@ -501,7 +560,7 @@ void ptd_survey_visit_function(struct ptd_survey *s, TSNode node, TSNode decorat
         ptd_survey_visit_decorators(s, decorated);
     visit_parameters(s, ptd_survey_field(node, "parameters"), draft);
     ptd_survey_visit(s, ptd_survey_field(node, "type_parameters"));
-    ptd_survey_visit(s, ptd_survey_field(node, "return_type"));
+    visit_type(s, ptd_survey_field(node, "return_type"));
     s->header = header;
     visit_body(s, ptd_survey_field(node, "body"), draft);
 }
@@ -588,6 +647,8 @@ static void visit_decorator(struct ptd_survey *s, TSNode decorator)
     ptd_survey_note(s, PTD_DEFINITION_DECORATED);
     if (!is_transparent(s, expression)) {
         ptd_survey_note(s, PTD_DEFINITION_CALLS | PTD_DEFINITION_RISKY);
+        if (ptd_node_kind(expression) == PTD_NODE_ATTRIBUTE) /* @handlers.append */
+            hear_changed(s, ptd_survey_field(expression, "object"));
         ptd_survey_visit(s, expression);
         return;
     }
@@ -657,6 +718,40 @@ static void visit_clause(struct ptd_survey *s, TSNode node)
     if (!ts_node_is_null(alias))
         ptd_survey_bind(s, alias);
     visit_below(s, node);
+}
+
+/* `TYPE_CHECKING` of typing, which is false whenever the code runs. */
+bool ptd_survey_is_type_checking(const struct ptd_survey *s, TSNode statement)
+{
+    TSNode condition = ptd_survey_field(statement, "condition");
+    if (ts_node_is_null(condition))
+        return false;
+    if (ptd_node_kind(condition) == PTD_NODE_IDENTIFIER)
+        return s->type_checking && ptd_survey_spells(s, condition, "TYPE_CHECKING");
+    if (ptd_node_kind(condition) != PTD_NODE_ATTRIBUTE || ts_node_is_null(s->typing))
+        return false;
+    TSNode object = ptd_survey_field(condition, "object");
+    uint32_t start = ts_node_start_byte(s->typing), end = ts_node_end_byte(s->typing);
+    PTD_CLEANUP_FREE char *name = ptd_xstrndup(s->text + start, end - start);
+    return ptd_node_kind(object) == PTD_NODE_IDENTIFIER && ptd_survey_spells(s, object, name) &&
+           ptd_survey_spells(s, ptd_survey_field(condition, "attribute"), "TYPE_CHECKING");
+}
+
+static void visit_if(struct ptd_survey *s, TSNode node, TSTreeCursor *cursor)
+{
+    bool outer = s->in_types, skip = ptd_survey_is_type_checking(s, node);
+    if (!skip)
+        ptd_survey_note(s, PTD_DEFINITION_RISKY | PTD_DEFINITION_MUTABLE);
+    if (!ts_tree_cursor_goto_first_child(cursor))
+        return;
+    do {
+        const char *field = ts_tree_cursor_current_field_name(cursor);
+        s->in_types |= skip && field && strcmp(field, "consequence") == 0;
+        if (!skip || !field || strcmp(field, "condition") != 0)
+            visit(s, ts_tree_cursor_current_node(cursor), cursor);
+        s->in_types = outer;
+    } while (ts_tree_cursor_goto_next_sibling(cursor));
+    ts_tree_cursor_goto_parent(cursor);
 }
 
 static void visit_statement_expression(struct ptd_survey *s, TSTreeCursor *cursor, TSNode node)
@@ -739,6 +834,14 @@ static void visit(struct ptd_survey *s, TSNode node, TSTreeCursor *cursor)
         break;
     case PTD_NODE_FOR:
         visit_for(s, cursor);
+        break;
+    case PTD_NODE_IF:
+        visit_if(s, node, cursor);
+        break;
+    case PTD_NODE_RETURN:
+        ptd_survey_note(s, PTD_DEFINITION_RISKY | PTD_DEFINITION_MUTABLE);
+        hear_returned(s, node, RETURNED_DEEP);
+        visit_children(s, cursor);
         break;
     case PTD_NODE_DELETE:
         for (uint32_t i = 0; i < ts_node_named_child_count(node); i++)

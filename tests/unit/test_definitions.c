@@ -161,13 +161,14 @@ static void classes_own_their_statements(void **state)
 static void blocks_mention_what_they_look_up(void **state)
 {
     (void)state;
-    struct source s = parse("def f(p, q=DEFAULT):\n"
-                            "    global COUNT\n"
-                            "    COUNT = p\n"
-                            "    local = mod.NAME + GLOBAL\n"
-                            "    def g(): return local, INNER\n"
-                            "    return g(key=local), 'a.b', 'two words', lambda: LAST\n"
-                            "def h(): return 1 if ONE_LINE else (yield)\n");
+    struct source s =
+        parse("def f(p, q=DEFAULT):\n"
+              "    global COUNT\n"
+              "    COUNT = p\n"
+              "    local = mod.NAME + GLOBAL\n"
+              "    def g(): return local, INNER\n"
+              "    return g(key=local), 'a.b', '--my-option', 'two words', lambda: LAST\n"
+              "def h(): return 1 if ONE_LINE else (yield)\n");
     assert_int_equal(block_how(&s, "f", "p"), PTD_MENTION_PARAMETER);
     assert_true(block_how(&s, "f", "DEFAULT") & PTD_MENTION_NAME);
     assert_true(block_how(&s, "f", "COUNT") & PTD_MENTION_NAME);
@@ -177,6 +178,7 @@ static void blocks_mention_what_they_look_up(void **state)
     assert_int_equal(block_how(&s, "f", "key"), PTD_MENTION_KEYWORD);
     assert_int_equal(block_how(&s, "f", "a"), PTD_MENTION_STRING);
     assert_int_equal(block_how(&s, "f", "b"), PTD_MENTION_STRING);
+    assert_int_equal(block_how(&s, "f", "my_option"), PTD_MENTION_STRING);
     assert_int_equal(block_how(&s, "f", "two"), 0);
     assert_int_equal(block_how(&s, "f", "INNER"), 0);
     assert_true(block_how(&s, "f.<locals>.g", "INNER") & PTD_MENTION_NAME);
@@ -216,7 +218,66 @@ static void reflection_is_seen(void **state)
     assert_int_equal(reflection("def f(): return globals()[a]\n"), PTD_REFLECT_GLOBALS);
     assert_int_equal(reflection("def f(): exec(a)\n"), PTD_REFLECT_ANYTHING);
     assert_int_equal(reflection("def f(): import_module('a.b')\n"), 0);
-    assert_int_equal(reflection("def f(): import_module(a)\n"), PTD_REFLECT_ANYTHING);
+    assert_int_equal(reflection("def f(): return import_module(a)\n"), PTD_REFLECT_ANYTHING);
+    assert_int_equal(reflection("def f(): import_module(a)\n"), PTD_REFLECT_MODULES);
+    assert_int_equal(reflection("def f(): return sys.modules[a]\n"), PTD_REFLECT_MODULES);
+}
+
+/* Annotations that nothing evaluates, and what only a type checker reads. */
+static void types_are_told_apart(void **state)
+{
+    (void)state;
+    struct source s = parse("from __future__ import annotations\n"
+                            "import typing as t\n"
+                            "def f(a: A, b: t.List['B'] = D) -> C:\n    return X\n"
+                            "v: V = make()\n"
+                            "if t.TYPE_CHECKING:\n    from m import Y\n"
+                            "if other.TYPE_CHECKING:\n    from m import Z\n");
+    assert_int_equal(block_how(&s, "f", "A"), PTD_MENTION_TYPE);
+    assert_int_equal(block_how(&s, "f", "B"), PTD_MENTION_TYPE);
+    assert_int_equal(block_how(&s, "f", "C"), PTD_MENTION_TYPE);
+    assert_true(block_how(&s, "f", "D") & PTD_MENTION_NAME);
+    assert_true(block_how(&s, "f", "X") & PTD_MENTION_NAME);
+    assert_int_equal(how(&s, &item(&s, 3)->mentions, "V"), PTD_MENTION_TYPE);
+    assert_int_equal(item(&s, 4)->flags, PTD_DEFINITION_TYPES);
+    assert_binds(&s, 4, "Y");
+    assert_int_equal(how(&s, &item(&s, 4)->mentions, "Y"), PTD_MENTION_TYPE);
+    assert_int_equal(item(&s, 5)->flags & PTD_DEFINITION_TYPES, 0);
+    assert_true(how(&s, &item(&s, 5)->mentions, "Z") & PTD_MENTION_ATTRIBUTE);
+    release(&s);
+
+    s = parse("from typing import TYPE_CHECKING, TypeVar, Union\n"
+              "def f(a: A): pass\n"
+              "if TYPE_CHECKING:\n    import m\nelse:\n    m = n\n"
+              "T = TypeVar('T', bound='Other')\n"
+              "U = Union[A, B]\n");
+    assert_true(block_how(&s, "f", "A") & PTD_MENTION_NAME);
+    assert_int_equal(item(&s, 2)->flags & PTD_DEFINITION_TYPES, 0);
+    assert_true(how(&s, &item(&s, 2)->mentions, "n") & PTD_MENTION_NAME);
+    assert_true(item(&s, 3)->flags & PTD_DEFINITION_TYPES);
+    assert_int_equal(how(&s, &item(&s, 3)->mentions, "T"), 0);
+    assert_int_equal(how(&s, &item(&s, 3)->mentions, "Other"), PTD_MENTION_STRING);
+    assert_true(item(&s, 4)->flags & PTD_DEFINITION_TYPES);
+    assert_true(how(&s, &item(&s, 4)->mentions, "A") & PTD_MENTION_NAME);
+    release(&s);
+
+    s = parse("if TYPE_CHECKING:\n    from m import Y\n"); /* whose TYPE_CHECKING? */
+    assert_int_equal(item(&s, 0)->flags & PTD_DEFINITION_TYPES, 0);
+    release(&s);
+}
+
+/* A call that adds to something is an assignment to an item of it. */
+static void changes_bind_what_they_change(void **state)
+{
+    (void)state;
+    struct source s = parse("x.y.append(z)\nx.run(z)\nf(x).append(z)\n");
+    assert_int_equal(item(&s, 0)->kind, PTD_DEFINES_EFFECT);
+    assert_true(item(&s, 0)->flags & PTD_DEFINITION_STORES);
+    assert_binds(&s, 0, "x");
+    assert_int_equal(item(&s, 1)->flags & PTD_DEFINITION_STORES, 0);
+    assert_binds(&s, 1, "");
+    assert_binds(&s, 2, "");
+    release(&s);
 }
 
 static uint32_t flags_of(const char *text)
@@ -318,6 +379,8 @@ int main(void)
         cmocka_unit_test(blocks_mention_what_they_look_up),
         cmocka_unit_test(folded_lambdas_belong_to_their_definition),
         cmocka_unit_test(reflection_is_seen),
+        cmocka_unit_test(types_are_told_apart),
+        cmocka_unit_test(changes_bind_what_they_change),
         cmocka_unit_test(flags_of_definitions),
         cmocka_unit_test(checksums),
         cmocka_unit_test(damaged_bytes_are_refused),

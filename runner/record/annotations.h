@@ -1,0 +1,16 @@
+/*
+ * Whether anything may read the annotations that are kept as text (`from __future__ import
+ * annotations`). Nothing does when no source names what evaluates annotations, and all that is
+ * imported from outside of the project is known not to look at those of what it is given.
+ */
+#ifndef PTD_RECORD_ANNOTATIONS_H
+#define PTD_RECORD_ANNOTATIONS_H
+
+#include <stdbool.h>
+
+#include "record/namespace.h"
+
+/* Call it when all versions are there. */
+bool ptd_annotations_are_read(struct ptd_namespace *ns);
+
+#endif
