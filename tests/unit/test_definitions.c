@@ -154,7 +154,7 @@ static void classes_own_their_statements(void **state)
     assert_int_equal(item(&s, 5)->owner, NONE);
     assert_true(how(&s, &item(&s, 0)->mentions, "B") & PTD_MENTION_NAME);
     assert_int_equal(how(&s, &item(&s, 0)->mentions, "x"), 0);
-    assert_int_equal(block_how(&s, "C.f", "x"), PTD_MENTION_SELF);
+    assert_int_equal(block_how(&s, "C.f", "x"), PTD_MENTION_SELF | PTD_MENTION_RETURNED);
     release(&s);
 }
 
