@@ -31,7 +31,9 @@ MAY_USE = {
     "record": {"journal", "state", "change", "store", "syntax", "contract", "base"},
     "merge": {"state", "store", "contract", "base"},
     "watch": {"change", "contract", "base"},
+    "graph": {"change", "syntax", "contract", "base"},
     "cmd": {
+        "graph",
         "report",
         "watch",
         "merge",

@@ -566,3 +566,11 @@ bool ptd_stat_sig_of(const char *path, struct ptd_stat_sig *out)
     *out = sig_of(&st);
     return true;
 }
+
+/* Time stamps come from the kernel's tick (up to 10 ms coarse); whole seconds hint at a file system
+ * that has nothing finer (FAT: 2 s). */
+bool ptd_stat_sig_racy(const struct ptd_stat_sig *sig, uint64_t looked_at)
+{
+    uint64_t slack = sig->mtime_ns % 1000000000u ? 20000000u : 2000000000u;
+    return sig->mtime_ns + slack >= looked_at;
+}

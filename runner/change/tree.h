@@ -80,6 +80,10 @@ bool ptd_tree_lists(const char *name, const struct ptd_tree_options *options);
 const struct ptd_tree_entry *ptd_tree_find(const struct ptd_tree *tree, const char *path);
 
 bool ptd_stat_sig_equal(const struct ptd_stat_sig *a, const struct ptd_stat_sig *b);
+/* A later change of the file could have got the same signature as the one that was seen at
+ * `looked_at` (wall clock in ns), because time stamps are coarse: git's documentation of racy-git.
+ */
+bool ptd_stat_sig_racy(const struct ptd_stat_sig *sig, uint64_t looked_at);
 /* stat(2) of one path (links followed); false when it is not a regular file or not there. */
 bool ptd_stat_sig_of(const char *path, struct ptd_stat_sig *out);
 

@@ -259,23 +259,35 @@ static int summarise(struct ptd_store *store, bool json, struct ptd_buf *out, st
 }
 
 /* The database that is meant: a file, a directory that holds one, or that of the project. */
-static char *database_path(const struct ptd_options *o, struct ptd_err *err)
+static char *database_path(const struct ptd_options *o, const char *name, struct ptd_err *err)
 {
     struct stat st;
     struct ptd_project project;
-    if (!o->word_count) {
+    if (!name) {
         if (ptd_project_find(o, &project, err) < 0)
             return NULL;
         char *path = ptd_path_join(project.cache_dir, "pyt-diff.db");
         ptd_project_release(&project);
         return path;
     }
-    if (stat(o->words[0], &st) < 0) {
-        ptd_err_sys(err, PTD_E_USAGE, "cannot open %s", o->words[0]);
+    if (stat(name, &st) < 0) {
+        ptd_err_sys(err, PTD_E_USAGE, "cannot open %s", name);
         return NULL;
     }
-    return S_ISDIR(st.st_mode) ? ptd_path_join(o->words[0], "pyt-diff.db")
-                               : ptd_xstrdup(o->words[0]);
+    return S_ISDIR(st.st_mode) ? ptd_path_join(name, "pyt-diff.db") : ptd_xstrdup(name);
+}
+
+int ptd_inspect_open(const struct ptd_options *options, const char *name, struct ptd_store **out,
+                     struct ptd_err *err)
+{
+    PTD_CLEANUP_FREE char *path = database_path(options, name, err);
+    if (!path)
+        return -1;
+    if (ptd_store_open_file(path, out, err) == 0)
+        return 0;
+    return name || err->sys_errno != ENOENT
+               ? -1
+               : ptd_err_hint(err, "nothing is recorded yet; run pyt-diff once");
 }
 
 static int inspect(struct ptd_store *store, const struct ptd_options *o, struct ptd_buf *out,
@@ -295,13 +307,8 @@ int ptd_cmd_inspect(struct ptd_options *options, int *status, struct ptd_err *er
     *status = 0;
     if (options->inspect_test && options->inspect_file)
         return ptd_err_set(err, PTD_E_USAGE, "--test and --file exclude each other");
-    PTD_CLEANUP_FREE char *path = database_path(options, err);
-    if (!path)
+    if (ptd_inspect_open(options, options->words[0], &store, err) < 0)
         return -1;
-    if (ptd_store_open_file(path, &store, err) < 0)
-        return options->word_count || err->sys_errno != ENOENT
-                   ? -1
-                   : ptd_err_hint(err, "nothing is recorded yet; run pyt-diff once");
     int failed = inspect(store, options, &out, err);
     ptd_store_close(store);
     if (failed)

@@ -1,7 +1,6 @@
 #include "cmd/run.h"
 
 #include <errno.h>
-#include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +17,8 @@
 #include "cmd/line_coverage.h"
 #include "cmd/plan.h"
 #include "cmd/prior.h"
+#include "cmd/questions.h"
+#include "cmd/scope.h"
 #include "cmd/since.h"
 #include "cmd/workspace.h"
 #include "report/summary.h"
@@ -45,52 +46,11 @@ struct run {
     int signal;
 };
 
-/* The existing paths that `testpaths` names; NULL when they cannot be told. */
-static char **testpaths_scope(const struct run *r)
-{
-    char **scope = NULL;
-    size_t count = 0, cap = 0;
-    for (char **t = r->w.project.testpaths; *t; t++) {
-        PTD_CLEANUP_FREE char *pattern = ptd_path_join(r->w.project.cwd, *t);
-        glob_t found = {0};
-        bool every_depth = strstr(*t, "**") != NULL; /* which glob() does not know */
-        if (!every_depth && glob(pattern, 0, NULL, &found) == 0)
-            for (size_t i = 0; i < found.gl_pathc; i++) {
-                scope = ptd_xgrow(scope, &cap, count + 2, sizeof(char *));
-                scope[count++] = ptd_workspace_relative(&r->w, found.gl_pathv[i]);
-                scope[count] = NULL;
-            }
-        globfree(&found);
-        if (every_depth) {
-            for (size_t i = 0; i < count; i++)
-                free(scope[i]);
-            free(scope);
-            return NULL;
-        }
-    }
-    return scope;
-}
-
-/* Without paths on the command line pytest takes `testpaths` in the rootdir, elsewhere the current
- * directory. */
-static void make_default_scope(struct run *r)
-{
-    const struct ptd_project *project = &r->w.project;
-    if (r->options->args_file)
-        return;
-    if (strcmp(project->cwd, project->rootdir) == 0) {
-        r->scope = testpaths_scope(r);
-    } else if (ptd_path_within(project->cwd, project->rootdir)) {
-        r->scope = ptd_xcalloc(2, sizeof(char *));
-        r->scope[0] = ptd_workspace_relative(&r->w, ".");
-    }
-}
-
 static void make_scope(struct run *r)
 {
     const struct ptd_options *o = r->options;
     if (!o->path_count) {
-        make_default_scope(r);
+        r->scope = ptd_scope_default(&r->w);
         return;
     }
     size_t kept = 0;
@@ -111,9 +71,7 @@ static void make_scope(struct run *r)
 
 static void release(struct run *r)
 {
-    for (char **s = r->scope; s && *s; s++)
-        free(*s);
-    free(r->scope);
+    ptd_scope_free(r->scope);
     free(r->keep);
     ptd_ingest_result_release(&r->recorded);
     ptd_audit_free(r->audit);
@@ -414,12 +372,30 @@ static int run_selected(struct run *r, struct ptd_session_result *result, struct
     return failed ? -1 : 0;
 }
 
+/* Adds to what selecting has saved so far; a lost number is of no consequence. */
+static void count_saved(struct run *r)
+{
+    const struct ptd_options *o = r->options;
+    PTD_CLEANUP_FREE char *text = NULL;
+    char *end = NULL;
+    if (!r->recorded.run || r->everything || o->first || o->shards || r->verdict.no_data ||
+        !r->verdict.selection.spared_us ||
+        ptd_store_meta_get(r->w.store, PTD_SAVED_KEY, &text, NULL))
+        return;
+    unsigned long long us = text ? strtoull(text, &end, 10) : 0;
+    unsigned long long runs = end ? strtoull(end, NULL, 10) : 0;
+    PTD_CLEANUP_FREE char *sum = ptd_xasprintf(
+        "%llu %llu", us + (unsigned long long)r->verdict.selection.spared_us, runs + 1);
+    ptd_store_meta_set(r->w.store, PTD_SAVED_KEY, sum, NULL);
+}
+
 /* What the run showed beside what pytest has said. */
 static int conclude(struct run *r, struct ptd_err *err)
 {
     PTD_CLEANUP_BUF struct ptd_buf text = PTD_BUF_INIT;
     size_t missed = 0;
     if (!r->audit) {
+        count_saved(r);
         struct ptd_summary summary = summary_of(r);
         if (r->status == 0 || r->status == 1)
             ptd_summary_saved(&summary, &text);

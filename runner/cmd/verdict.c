@@ -279,24 +279,45 @@ static const char *seen_from_now(const char *what)
     return strcmp(what, "appeared") == 0 ? "deleted" : what;
 }
 
+/* The view that a number is of (1 + enum ptd_since_view, 0: the state on disk) and what is broken
+ * there; NULL when that is not known. */
+static const struct ptd_broken *broken_in(const struct ptd_verdict *v, size_t number, size_t *view,
+                                          const struct ptd_state_file **file)
+{
+    const struct ptd_validity *validity = &v->validity;
+    const struct ptd_state *state = v->state;
+    *view = 0;
+    if (v->since && number < LOST) {
+        *view = number & ((1u << VIEW_BITS) - 1);
+        number >>= VIEW_BITS;
+    }
+    if (*view) {
+        validity = &v->since->validities[*view - 1];
+        state = &v->since->states[*view - 1];
+    }
+    if (number >= validity->count)
+        return NULL;
+    *file = &state->files[validity->broken[number].file];
+    return &validity->broken[number];
+}
+
+const char *ptd_verdict_changed_file(size_t broken, const struct ptd_verdict *v)
+{
+    const struct ptd_state_file *f;
+    size_t view;
+    if (!broken_in(v, broken, &view, &f))
+        return NULL;
+    return f->kind == PTD_FILE_SOURCE || f->kind == PTD_FILE_OPAQUE ? f->path : NULL;
+}
+
 const char *ptd_verdict_describe(size_t broken, void *arg)
 {
     struct ptd_verdict *v = arg;
-    const struct ptd_validity *validity = &v->validity;
-    const struct ptd_state *state = v->state;
-    size_t view = 0;
-    if (v->since && broken < LOST) {
-        view = broken & ((1u << VIEW_BITS) - 1);
-        broken >>= VIEW_BITS;
-    }
-    if (view) {
-        validity = &v->since->validities[view - 1];
-        state = &v->since->states[view - 1];
-    }
-    if (broken >= validity->count)
+    const struct ptd_state_file *f;
+    size_t view;
+    const struct ptd_broken *b = broken_in(v, broken, &view, &f);
+    if (!b)
         return "its dependencies are not known";
-    const struct ptd_broken *b = &validity->broken[broken];
-    const struct ptd_state_file *f = &state->files[b->file];
     const char *what = view ? seen_from_now(b->what) : b->what;
     switch (f->kind) {
     case PTD_FILE_SOURCE:

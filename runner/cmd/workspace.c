@@ -20,15 +20,20 @@ void ptd_warn(const char *fmt, ...)
     va_end(ap);
 }
 
-char *ptd_workspace_relative(const struct ptd_workspace *w, const char *path)
+char *ptd_project_relative(const struct ptd_project *project, const char *path)
 {
-    PTD_CLEANUP_FREE char *joined = ptd_path_join(w->project.cwd, path);
+    PTD_CLEANUP_FREE char *joined = ptd_path_join(project->cwd, path);
     PTD_CLEANUP_FREE char *full = ptd_path_normalize(joined);
     PTD_CLEANUP_FREE char *real = realpath(full, NULL);
-    char *relative = ptd_path_relative(real ? real : full, w->project.rootdir);
+    char *relative = ptd_path_relative(real ? real : full, project->rootdir);
     if (strcmp(relative, ".") == 0)
         relative[0] = '\0';
     return relative;
+}
+
+char *ptd_workspace_relative(const struct ptd_workspace *w, const char *path)
+{
+    return ptd_project_relative(&w->project, path);
 }
 
 static void use_exclusions(struct ptd_workspace *w)
@@ -138,11 +143,16 @@ static void say_stale(const char *left, const char *pattern)
              left, pattern);
 }
 
+char *ptd_project_skipped(const struct ptd_project *project)
+{
+    if (!ptd_path_within(project->cache_dir, project->rootdir))
+        return NULL;
+    return ptd_path_relative(project->cache_dir, project->rootdir);
+}
+
 char *ptd_workspace_skipped(const struct ptd_workspace *w)
 {
-    if (!ptd_path_within(w->project.cache_dir, w->project.rootdir))
-        return NULL;
-    return ptd_path_relative(w->project.cache_dir, w->project.rootdir);
+    return ptd_project_skipped(&w->project);
 }
 
 struct ptd_state_inputs ptd_workspace_inputs(struct ptd_workspace *w, const char *skip)

@@ -46,8 +46,10 @@ int ptd_workspace_reload(struct ptd_workspace *w, struct ptd_err *err);
 int ptd_workspace_rebuild(struct ptd_workspace *w, struct ptd_err *err);
 /* A path of the command line as the store spells it: relative to the root, "" for the root itself.
  * Owned. */
+char *ptd_project_relative(const struct ptd_project *project, const char *path);
 char *ptd_workspace_relative(const struct ptd_workspace *w, const char *path);
 /* The directory of the data, relative to the root; NULL when it is elsewhere. Owned. */
+char *ptd_project_skipped(const struct ptd_project *project);
 char *ptd_workspace_skipped(const struct ptd_workspace *w);
 bool ptd_workspace_is_test_file(const struct ptd_workspace *w, const char *path);
 
@@ -100,6 +102,8 @@ void ptd_verdict_release(struct ptd_verdict *verdict);
 /* Text for a broken dependency of this verdict (a struct ptd_verdict *); valid until the next call.
  */
 const char *ptd_verdict_describe(size_t broken, void *verdict);
+/* The path of the file that it is about; NULL when it is about something else. */
+const char *ptd_verdict_changed_file(size_t broken, const struct ptd_verdict *verdict);
 size_t ptd_workspace_changed_files(const struct ptd_workspace *w);
 
 /* A line on stderr: "pyt-diff: warning: ...". */

@@ -12,6 +12,12 @@ static const char *const of_explain[] = {
 
 static const char *const of_inspect[] = {"--json", "--cache-dir", "-h", "--help", NULL};
 
+static const char *const of_graph[] = {"--json", "--cache-dir", "-h", "--help", NULL};
+static const char *const of_affected[] = {"--since",     "--staged", "--working-tree", "--json",
+                                          "--cache-dir", "--python", "--host",         "-h",
+                                          "--help",      NULL};
+static const char *const of_stale[] = {"--json", "--cache-dir", "--python", "--host",
+                                       "-h",     "--help",      NULL};
 static const char *const of_completions[] = {"-h", "--help", NULL};
 static const char *const of_merge[] = {"-h", "--help", NULL};
 static const char *const of_serve[] = {"--json", "-h", "--help", NULL};
@@ -36,6 +42,25 @@ static const struct ptd_option_spec own_inspect[] = {
      "What this test depends on, and through what."},
     {"--file", "PATH", false, ptd_option_set_text, AT(inspect_file), NULL, PTD_GROUP_SELECT, NULL,
      "Which tests depend on this file, and on which parts of it."},
+};
+
+static const struct ptd_option_spec own_graph[] = {
+    {"--transitive", NULL, false, ptd_option_set_flag, AT(transitive), NULL, PTD_GROUP_SELECT, NULL,
+     "All that a module imports, through others as well, instead of what it imports itself."},
+    {"--reverse", NULL, false, ptd_option_set_flag, AT(reverse), NULL, PTD_GROUP_SELECT, NULL,
+     "Who imports a module, instead of what it imports."},
+    {"--dot", NULL, false, ptd_option_set_flag, AT(dot), NULL, PTD_GROUP_SELECT, NULL,
+     "The graph in the language of Graphviz: pyt-diff graph --dot | dot -Tsvg > graph.svg"},
+};
+
+static const struct ptd_option_spec own_affected[] = {
+    {"--base", "REF", true, ptd_option_set_since, 0, NULL, PTD_GROUP_SELECT, NULL,
+     "The same as --since."},
+};
+
+static const struct ptd_option_spec own_map[] = {
+    {"--modules", NULL, false, ptd_option_set_flag, AT(map_modules), NULL, PTD_GROUP_SELECT, NULL,
+     "Modules with their tests, instead of tests with their modules."},
 };
 
 const struct ptd_command ptd_command_table[] = {
@@ -63,6 +88,37 @@ const struct ptd_command ptd_command_table[] = {
      " choose by file and by test name, c ends that; d runs with the debugger; h lists the keys, q"
      " quits.",
      of_watch, ptd_watch_option_table, PTD_WATCH_OPTIONS, 0, SIZE_MAX, true},
+    {"graph", "[FILE...]",
+     "Which modules import which",
+     "The import graph of the project, or of FILE..., as text, JSON or Graphviz. It is told from the"
+     " import statements of all Python sources, those in functions among them; what code imports by"
+     " a computed name is not in it. Packages count as imported with their modules.\n"
+     "Starts no Python, and parses only what it has not seen before.",
+     of_graph, own_graph, sizeof(own_graph) / sizeof(own_graph[0]), 0, SIZE_MAX, false},
+    {"affected", "[FILE...]",
+     "The modules and tests that changes affect",
+     "Without FILE: what has changed since the tests were recorded, or, with --base, since a branch"
+     " or commit, and the tests that would run. With FILE...: what any change of these would affect"
+     " at most.\n"
+     "Modules are the changed ones and all that import them; tests are told by what is recorded, by"
+     " functions and definitions. Nothing runs and nothing is recorded.",
+     of_affected, own_affected, sizeof(own_affected) / sizeof(own_affected[0]), 0, SIZE_MAX, false},
+    {"stale", "",
+     "Is the recorded data up to date with the tree?",
+     "Exit code 0 when every test has a record of the present state, be it a failure; 1 when one has"
+     " not: it is affected, new, or nothing was recorded. -v lists them.",
+     of_stale, NULL, 0, 0, 0, false},
+    {"map", "[NODEID | FILE]...",
+     "Which tests depend on which modules",
+     "Of a test, a class or a function: the modules that it depends on, directly or through others,"
+     " as they were recorded. Of a file: the tests that depend on it. Without arguments, of all"
+     " tests.",
+     of_inspect, own_map, sizeof(own_map) / sizeof(own_map[0]), 0, SIZE_MAX, false},
+    {"stats", "[DATABASE]",
+     "Numbers about tests, their times and what was saved",
+     "How many tests are recorded and how they came out, how long they take, which are slowest, how"
+     " many are flaky, and how much time not running tests has saved. DATABASE as for inspect.",
+     of_inspect, NULL, 0, 0, 1, false},
     {"completions", "bash|zsh|fish",
      "Print a completion script for a shell",
      "Completes options, their values, commands, paths and, behind \"::\", node ids that are recorded."

@@ -59,6 +59,8 @@ struct ptd_options {
     const char **words; /* its positional arguments; owned array of borrowed */
     size_t word_count;
     const char *inspect_test, *inspect_file; /* inspect --test, --file */
+    bool transitive, reverse, dot;           /* of graph */
+    bool map_modules;                        /* map --modules */
     struct ptd_serve_options serve;
     struct ptd_watch_options watch;
     /* Arguments in front of "--" that belong to options of a run, as they were given; owned array

@@ -63,6 +63,13 @@ static void add_causes(const struct ptd_summary *s, struct ptd_buf *out)
         ptd_buf_addf(out, "; %zu more", causes.count - CAUSES_SHOWN);
 }
 
+void ptd_summary_causes(const struct ptd_summary *s, struct ptd_buf *out)
+{
+    ptd_buf_adds(out, " (");
+    add_causes(s, out);
+    ptd_buf_addc(out, ')');
+}
+
 /* Of all shards together. */
 static size_t running(const struct ptd_summary *s)
 {
@@ -85,6 +92,16 @@ static void add_since(const struct ptd_summary *s, struct ptd_buf *out)
     if (s->since->left_out)
         ptd_buf_addf(out, "%s%zu affected by other changes left out", out->len ? "; " : "",
                      s->since->left_out);
+}
+
+void ptd_summary_since_text(const struct ptd_summary *s, struct ptd_buf *out)
+{
+    PTD_CLEANUP_BUF struct ptd_buf text = PTD_BUF_INIT;
+    if (since_label(s))
+        ptd_buf_addf(out, " %s", since_label(s));
+    add_since(s, &text);
+    if (text.len)
+        ptd_buf_addf(out, " (%s)", text.data);
 }
 
 static void add_counts(const struct ptd_summary *s, struct ptd_buf *out)
@@ -283,17 +300,10 @@ static void add_json_item(const struct ptd_summary *s, const struct ptd_selected
     ptd_buf_addc(out, '}');
 }
 
-void ptd_summary_json(const struct ptd_summary *s, struct ptd_buf *out)
+void ptd_summary_items_json(const struct ptd_summary *s, struct ptd_buf *out)
 {
     const struct ptd_selection *sel = s->selection;
-    ptd_buf_addf(out, "{\"version\":1,\"total\":%zu,\"affected\":%zu,\"changed_files\":%zu",
-                 sel->total, s->first ? sel->affected : sel->tests, s->changed_files);
-    ptd_buf_addf(out, ",\"no_data\":%s", s->no_data ? "true" : "false");
-    if (s->since) {
-        ptd_buf_adds(out, ",\"since\":");
-        ptd_summary_since_json(s->since, out);
-    }
-    ptd_buf_adds(out, ",\"tests\":[");
+    ptd_buf_adds(out, "\"tests\":[");
     for (size_t i = 0; i < sel->tests; i++) {
         if (i)
             ptd_buf_addc(out, ',');
@@ -305,7 +315,22 @@ void ptd_summary_json(const struct ptd_summary *s, struct ptd_buf *out)
             ptd_buf_addc(out, ',');
         add_json_item(s, &sel->items[i], out);
     }
-    ptd_buf_addf(out, "],\"seconds\":%.6f,\"untimed\":%zu", (double)sel->known_us / 1e6,
+    ptd_buf_addc(out, ']');
+}
+
+void ptd_summary_json(const struct ptd_summary *s, struct ptd_buf *out)
+{
+    const struct ptd_selection *sel = s->selection;
+    ptd_buf_addf(out, "{\"version\":1,\"total\":%zu,\"affected\":%zu,\"changed_files\":%zu",
+                 sel->total, s->first ? sel->affected : sel->tests, s->changed_files);
+    ptd_buf_addf(out, ",\"no_data\":%s", s->no_data ? "true" : "false");
+    if (s->since) {
+        ptd_buf_adds(out, ",\"since\":");
+        ptd_summary_since_json(s->since, out);
+    }
+    ptd_buf_addc(out, ',');
+    ptd_summary_items_json(s, out);
+    ptd_buf_addf(out, ",\"seconds\":%.6f,\"untimed\":%zu", (double)sel->known_us / 1e6,
                  sel->unknown);
     if (s->shards)
         ptd_buf_addf(out, ",\"shard\":{\"index\":%u,\"count\":%u,\"split\":\"%016" PRIx64 "\"}",

@@ -44,6 +44,12 @@ void ptd_summary_saved(const struct ptd_summary *summary, struct ptd_buf *out);
 void ptd_summary_reasons(const struct ptd_summary *summary, struct ptd_buf *out);
 /* Node ids, one per line, an empty line, and a count as `pytest --collect-only -q` gives it. */
 void ptd_summary_list(const struct ptd_summary *summary, struct ptd_buf *out);
+/* " (shop/prices.py: vat; 2 more)" */
+void ptd_summary_causes(const struct ptd_summary *summary, struct ptd_buf *out);
+/* " since main@1a2b3c4 (1 of them last recorded in neither state)", or nothing. */
+void ptd_summary_since_text(const struct ptd_summary *summary, struct ptd_buf *out);
+/* "tests":[...],"files":[...] */
+void ptd_summary_items_json(const struct ptd_summary *summary, struct ptd_buf *out);
 /* One JSON object. */
 void ptd_summary_since_json(const struct ptd_summary_since *since, struct ptd_buf *out);
 /* One JSON object and a newline; the keys are documented in the man page. */

@@ -22,14 +22,6 @@ static uint64_t now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* Time stamps come from the kernel's tick (up to 10 ms coarse); whole seconds hint at a file system
- * that has nothing finer (FAT: 2 s). */
-static bool racy(const struct ptd_stat_sig *sig, uint64_t hashed_at)
-{
-    uint64_t slack = sig->mtime_ns % 1000000000u ? 20000000u : 2000000000u;
-    return sig->mtime_ns + slack >= hashed_at;
-}
-
 static size_t index_key(enum ptd_file_kind kind, const char *path, struct ptd_buf *key)
 {
     ptd_buf_reset(key);
@@ -217,7 +209,8 @@ static int refresh_as(struct ptd_state *state, struct ptd_state_file *f,
             return known ? save(state, f, err) : 0;
         }
     }
-    if (f->version > 0 && ptd_stat_sig_equal(&sig, &f->sig) && !racy(&sig, f->hashed_at))
+    if (f->version > 0 && ptd_stat_sig_equal(&sig, &f->sig) &&
+        !ptd_stat_sig_racy(&sig, f->hashed_at))
         return 0;
     f->sig = sig;
     if (!full)
@@ -259,7 +252,8 @@ static int refresh_listing(struct ptd_state *state, struct ptd_state_file *f, st
                    : 0;
     }
     bool there = ptd_probe_directory(full, &sig);
-    if (there && f->version > 0 && ptd_stat_sig_equal(&sig, &f->sig) && !racy(&sig, f->hashed_at))
+    if (there && f->version > 0 && ptd_stat_sig_equal(&sig, &f->sig) &&
+        !ptd_stat_sig_racy(&sig, f->hashed_at))
         return 0;
     uint64_t now = now_ns();
     if (!there || !ptd_probe_listing(full, state->skip, &hash)) {

@@ -49,6 +49,17 @@ static void write_if_missing(const char *dir, const char *name, const char *text
     (void)done; /* only a courtesy to backup programs and git */
 }
 
+int ptd_store_make_directory(const char *dir, struct ptd_err *err)
+{
+    if (make_directories(dir, err) < 0)
+        return -1;
+    write_if_missing(dir, "CACHEDIR.TAG",
+                     "Signature: 8a477f597d28d172789f06886806bc55\n"
+                     "# This directory was made by pyt-diff; it can be deleted at any time.\n");
+    write_if_missing(dir, ".gitignore", "*\n");
+    return 0;
+}
+
 static int execute(struct ptd_store *store, const char *sql, struct ptd_err *err, const char *what)
 {
     if (sqlite3_exec(store->db, sql, NULL, NULL, NULL) != SQLITE_OK)
@@ -251,14 +262,8 @@ int ptd_store_open(const char *dir, bool read_only, struct ptd_store **out, char
     PTD_CLEANUP_FREE char *path = ptd_path_join(dir, "pyt-diff.db");
     if (read_only && access(path, F_OK) < 0)
         return ptd_err_sys(err, PTD_E_STORE, "cannot open %s", path);
-    if (!read_only && access(path, F_OK) < 0) {
-        if (make_directories(dir, err) < 0)
-            return -1;
-        write_if_missing(dir, "CACHEDIR.TAG",
-                         "Signature: 8a477f597d28d172789f06886806bc55\n"
-                         "# This directory was made by pyt-diff; it can be deleted at any time.\n");
-        write_if_missing(dir, ".gitignore", "*\n");
-    }
+    if (!read_only && access(path, F_OK) < 0 && ptd_store_make_directory(dir, err) < 0)
+        return -1;
     struct ptd_store *store = ptd_xcalloc(1, sizeof(*store));
     store->path = ptd_xstrdup(path);
     store->read_only = read_only;

@@ -96,6 +96,8 @@ struct ptd_store;
  */
 int ptd_store_open(const char *dir, bool read_only, struct ptd_store **out, char **note,
                    struct ptd_err *err);
+/* Makes the directory of the data, as ptd_store_open does, without a database. */
+int ptd_store_make_directory(const char *dir, struct ptd_err *err);
 void ptd_store_close(struct ptd_store *store);
 /* After an error whose sys_errno is EBADMSG (damage found while reading): closes the store and
  * moves its file aside, with an owned *note about it. */
