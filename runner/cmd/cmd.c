@@ -55,10 +55,10 @@ static const struct {
     const char *name;
     int (*run)(struct ptd_options *options, int *status, struct ptd_err *err);
 } commands[] = {
-    {"explain", ptd_cmd_explain},   {"watch", ptd_cmd_watch}, {"inspect", ptd_cmd_inspect},
-    {"completions", completions},   {"merge", ptd_cmd_merge}, {"serve", ptd_cmd_serve},
-    {"graph", ptd_cmd_graph},       {"affected", ptd_cmd_affected},
-    {"stale", ptd_cmd_stale},       {"map", ptd_cmd_map},     {"stats", ptd_cmd_stats},
+    {"explain", ptd_cmd_explain}, {"watch", ptd_cmd_watch},       {"inspect", ptd_cmd_inspect},
+    {"completions", completions}, {"merge", ptd_cmd_merge},       {"serve", ptd_cmd_serve},
+    {"graph", ptd_cmd_graph},     {"affected", ptd_cmd_affected}, {"stale", ptd_cmd_stale},
+    {"map", ptd_cmd_map},         {"stats", ptd_cmd_stats},
 };
 
 static int dispatch_verb(struct ptd_options *options, int *status, struct ptd_err *err)
