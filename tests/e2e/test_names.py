@@ -322,3 +322,20 @@ def test_names_that_modules_import_from_one_another(project):
     project.replace("pack/ring.py", "value = 1", "value = 2")
     assert project.run().names == {"test_own"}
     assert_idle(project.run())
+
+
+def test_a_package_that_imports_from_itself(project):
+    # Every version of the package that was seen leads to all of them again.
+    def release(number):
+        project.write("pack/__init__.py", "VERSION = %d\nfrom . import kinds\n" % number)
+        project.write("a.py", "from pack import kinds\n\nkinds.COUNT = %d\n" % number)
+
+    project.write("pack/kinds.py", "COUNT = 0\n")
+    project.write("test_a.py", "import a\n\n\ndef test_a():\n    assert a.kinds.COUNT >= 0\n")
+    project.write("test_b.py", "import pack\n\n\ndef test_b():\n    assert pack.kinds\n")
+    release(0)
+    project.record()
+    for number in range(1, 6):
+        release(number)
+        assert "test_a" in project.run().names
+    assert_idle(project.run())
