@@ -388,6 +388,56 @@ def test_fixtures_of_wider_scope_count_in_each_shard(project, tmp_path):
     assert sorted(ran) == ["test_1", "test_2", "test_3", "test_4"]
 
 
+def test_merged_shards_are_one_baseline(crowd, tmp_path):
+    """What three machines recorded selects as what one run of everything did."""
+    crowd.write("lib.py", "def half(x):\n    return x // 2\n\n\ndef twice(x):\n    return 2 * x\n")
+    crowd.write(
+        "test_lib.py",
+        """
+        import pytest
+
+        import lib
+
+
+        @pytest.fixture(scope="module")
+        def shared():
+            return lib.twice(1)
+
+
+        @pytest.mark.parametrize("x", range(6))
+        def test_half(x):
+            assert lib.half(2 * x) == x
+
+
+        @pytest.mark.parametrize("x", range(6))
+        def test_shared(shared, x):
+            assert shared == 2
+        """,
+    )
+    whole, one, *others = machines(crowd, tmp_path, 4)
+    whole.record("--baseline")
+    parts = [one, *others]
+    for number, machine in enumerate(parts, 1):
+        machine.record("--baseline", "--shard", "%d/3" % number)
+    merged = tmp_path / "merged.db"
+    whole.python = None  # which merge does not ask for
+    done = whole.run("merge", str(merged), *(str(machine.database) for machine in parts))
+    whole.python = one.python
+    assert done.status == 0, done
+    for path in one.cache.glob("pyt-diff.db*"):
+        path.unlink()
+    shutil.copy(merged, one.database)
+    idle = one.run("--since-baseline")
+    assert "no tests affected (0 of 52; nothing changed)" in idle.err
+    for old, new in [("x // 2", "x >> 1"), ("2 * x", "x + x"), ("def half(x)", "def half(x, y=0)")]:
+        selected = []
+        for machine in (one, whole):
+            machine.replace("lib.py", old, new)
+            selected.append(sorted(machine.run("--dry-run", "--since-baseline").out.splitlines()))
+        assert selected[0] == selected[1]
+        assert len(selected[0]) > 6
+
+
 @pytest.mark.parametrize("value", ["0/2", "3/2", "1", "a/b", "1/2/3", "1/0", "-1/2", "1/20000"])
 def test_a_wrong_shard(letters, value):
     result = letters.run("--shard=" + value)
