@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cmd/doctor.h"
 #include "cmd/explain.h"
 #include "cmd/inspect.h"
 #include "cmd/merge_databases.h"
@@ -29,8 +30,7 @@ static int pass_through(const struct ptd_options *options, int *status, struct p
     struct ptd_session_result result = {0};
     if (ptd_project_find(options, &project, err) < 0)
         return -1;
-    int failed =
-        ptd_interpreter_find(options->python, project.cwd, options->host, &interpreter, err);
+    int failed = ptd_workspace_interpreter(options, &project, &interpreter, err);
     if (!failed) {
         struct ptd_session_request request = {
             .interpreter = &interpreter,
@@ -58,7 +58,7 @@ static const struct {
     {"explain", ptd_cmd_explain}, {"watch", ptd_cmd_watch},       {"inspect", ptd_cmd_inspect},
     {"completions", completions}, {"merge", ptd_cmd_merge},       {"serve", ptd_cmd_serve},
     {"graph", ptd_cmd_graph},     {"affected", ptd_cmd_affected}, {"stale", ptd_cmd_stale},
-    {"map", ptd_cmd_map},         {"stats", ptd_cmd_stats},
+    {"map", ptd_cmd_map},         {"stats", ptd_cmd_stats},       {"doctor", ptd_cmd_doctor},
 };
 
 static int dispatch_verb(struct ptd_options *options, int *status, struct ptd_err *err)

@@ -47,6 +47,19 @@ static void use_exclusions(struct ptd_workspace *w)
         w->excluded_ids[i] = o->deselects[i];
 }
 
+int ptd_workspace_interpreter(const struct ptd_options *options, const struct ptd_project *project,
+                              struct ptd_interpreter *out, struct ptd_err *err)
+{
+    const char *python = options->python;
+    PTD_CLEANUP_FREE char *configured = NULL;
+    if (!python && project->python) {
+        configured = strchr(project->python, '/') ? ptd_path_join(project->rootdir, project->python)
+                                                  : ptd_xstrdup(project->python);
+        python = configured;
+    }
+    return ptd_interpreter_find(python, project->cwd, options->host, out, err);
+}
+
 static int use_project(struct ptd_workspace *w, struct ptd_err *err)
 {
     if (ptd_project_find(w->options, &w->project, err) < 0 ||
@@ -55,15 +68,7 @@ static int use_project(struct ptd_workspace *w, struct ptd_err *err)
     use_exclusions(w);
     for (size_t i = 0; i < w->project.warning_count; i++)
         ptd_warn("%s", w->project.warnings[i]);
-    const char *python = w->options->python;
-    PTD_CLEANUP_FREE char *configured = NULL;
-    if (!python && w->project.python) {
-        configured = strchr(w->project.python, '/')
-                         ? ptd_path_join(w->project.rootdir, w->project.python)
-                         : ptd_xstrdup(w->project.python);
-        python = configured;
-    }
-    return ptd_interpreter_find(python, w->project.cwd, w->options->host, &w->interpreter, err);
+    return ptd_workspace_interpreter(w->options, &w->project, &w->interpreter, err);
 }
 
 /* Writing if possible, else reading only, else not at all. */

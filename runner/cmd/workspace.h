@@ -37,6 +37,9 @@ struct ptd_workspace {
     struct ptd_hash128 digest; /* of the state, the environment and what is excluded */
 };
 
+/* The Python that the command line or the configuration names, else the one that is found. */
+int ptd_workspace_interpreter(const struct ptd_options *options, const struct ptd_project *project,
+                              struct ptd_interpreter *out, struct ptd_err *err);
 /* Opens everything; what is wrong but can be lived with is said on stderr. */
 int ptd_workspace_open(struct ptd_workspace *w, struct ptd_options *options, struct ptd_err *err);
 void ptd_workspace_close(struct ptd_workspace *w);

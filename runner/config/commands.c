@@ -19,6 +19,8 @@ static const char *const of_affected[] = {"--since",     "--staged", "--working-
 static const char *const of_stale[] = {"--json", "--cache-dir", "--python", "--host",
                                        "-h",     "--help",      NULL};
 static const char *const of_completions[] = {"-h", "--help", NULL};
+static const char *const of_doctor[] = {"--json", "--cache-dir", "--python", "--host",
+                                        "-h",     "--help",      NULL};
 static const char *const of_merge[] = {"-h", "--help", NULL};
 static const char *const of_serve[] = {"--json", "-h", "--help", NULL};
 
@@ -119,6 +121,12 @@ const struct ptd_command ptd_command_table[] = {
      "How many tests are recorded and how they came out, how long they take, which are slowest, how"
      " many are flaky, and how much time not running tests has saved. DATABASE as for inspect.",
      of_inspect, NULL, 0, 0, 1, false},
+    {"doctor", "[-- PYTEST ARGUMENTS]",
+     "What pyt-diff finds here, and which setting comes from where",
+     "Shows the project, the Python and pytest that would be used, the recorded data, git, and each"
+     " setting with the place that it came from: what a bug report needs. Exit code 1 when there is a"
+     " problem, 4 when the configuration has a mistake.",
+     of_doctor, NULL, 0, 0, 0, true},
     {"completions", "bash|zsh|fish",
      "Print a completion script for a shell",
      "Completes options, their values, commands, paths and, behind \"::\", node ids that are recorded."

@@ -15,6 +15,7 @@ enum kind {
     KIND_DIRECTORY,
     KIND_FILE,
     KIND_TEST, /* a path, or a node id */
+    KIND_REF,  /* a branch or tag of git */
 };
 
 struct value {
@@ -46,8 +47,11 @@ static struct value value_of(const struct ptd_option_spec *spec)
     static const struct {
         const char *metavar;
         enum kind kind;
-    } kinds[] = {
-        {"DIR", KIND_DIRECTORY}, {"FILE", KIND_FILE}, {"PATH", KIND_FILE}, {"NODEID", KIND_TEST}};
+    } kinds[] = {{"DIR", KIND_DIRECTORY},
+                 {"FILE", KIND_FILE},
+                 {"PATH", KIND_FILE},
+                 {"NODEID", KIND_TEST},
+                 {"REF", KIND_REF}};
     if (spec->choices)
         return (struct value){KIND_WORDS, spec->choices};
     for (size_t i = 0; spec->metavar && i < sizeof(kinds) / sizeof(kinds[0]); i++)
@@ -70,7 +74,7 @@ static struct value arguments_of(const struct ptd_command *command)
 
 static bool takes_next_word(const struct ptd_option_spec *spec)
 {
-    return spec->metavar && !spec->optional;
+    return spec->metavar && (!spec->optional || ptd_option_reaches(spec));
 }
 
 static bool is_long(const struct ptd_option_spec *spec)
@@ -134,7 +138,8 @@ static void bash_value(FILE *out, struct value value)
     static const char *const names[] = {[KIND_NONE] = "none",
                                         [KIND_DIRECTORY] = "directory",
                                         [KIND_FILE] = "file",
-                                        [KIND_TEST] = "test"};
+                                        [KIND_TEST] = "test",
+                                        [KIND_REF] = "ref"};
     if (value.kind == KIND_WORDS)
         put_words(out, value.words);
     else
@@ -228,6 +233,9 @@ static void zsh_action(FILE *out, struct value value)
     case KIND_TEST:
         fputs("_pyt_diff_tests", out);
         break;
+    case KIND_REF:
+        fputs("_pyt_diff_refs", out);
+        break;
     case KIND_NONE:
         fputc(' ', out);
     }
@@ -236,7 +244,10 @@ static void zsh_action(FILE *out, struct value value)
 static void zsh_option(FILE *out, const struct ptd_option_spec *spec,
                        const struct ptd_command *command)
 {
-    const char *value = !spec->metavar ? "" : spec->optional ? "=-" : is_long(spec) ? "=" : "";
+    const char *value = !spec->metavar           ? ""
+                        : !takes_next_word(spec) ? "=-"
+                        : is_long(spec)          ? "="
+                                                 : "";
     fprintf(out, " \\\n            '%s%s[", spec->name, value);
     put_text(out, description(spec, command), "[]:\\", "'\\''");
     fputc(']', out);
@@ -302,6 +313,9 @@ static void fish_action(FILE *out, struct value value)
         break;
     case KIND_TEST:
         fputs(" -r -F -a '(__pyt_diff_tests)'", out);
+        break;
+    case KIND_REF:
+        fputs(" -x -a '(__pyt_diff_refs)'", out);
         break;
     case KIND_NONE:
         fputs(" -x", out);

@@ -132,7 +132,8 @@ static void print_settings(FILE *out)
                      ptd_setting_table[i].key);
     ptd_buf_adds(&text,
                  "; in pytest's own section all but python begin with diff_. The command line"
-                 " goes before the environment, and this before files.");
+                 " goes before the environment, and this before files; 'pyt-diff doctor'"
+                 " shows what is set where.");
     fputc('\n', out);
     wrapped(out, text.data, 0);
 }

@@ -138,7 +138,6 @@ const struct ptd_setting_spec ptd_setting_table[] = {
      .pytest = "diff_exclude_e2e",
      .variable = "PYT_DIFF_EXCLUDE_E2E",
      .option = "--exclude-e2e",
-     .off = "--no-exclude-e2e",
      .fallback = "false",
      .apply = truth,
      .offset = AT(exclude_e2e)},

@@ -41,7 +41,6 @@ struct ptd_setting_spec {
     const char *pytest;   /* in pytest's section; NULL: only in [tool.pyt-diff] */
     const char *variable; /* NULL: none */
     const char *option;   /* means the same on the command line; NULL: none */
-    const char *off;      /* the option that says "false"; NULL: none */
     const char *fallback; /* as text, when nobody says anything; NULL: not set */
     bool adds;            /* a value adds to those of places before it */
     bool secret;          /* the value is not shown */

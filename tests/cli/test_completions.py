@@ -142,6 +142,14 @@ def test_choices(complete):
     assert complete("pyt-diff completions ") >= {"bash", "zsh", "fish"}
 
 
+def test_branches(complete):
+    complete.project.commit()
+    complete.project.git("branch", "feature-a")
+    assert complete("pyt-diff --since fe") == {"feature-a"}
+    assert complete("pyt-diff --since main --mode a") == {"affected", "all"}
+    assert "--staged" in complete("pyt-diff --since --st")
+
+
 def test_directories_and_files(complete):
     (complete.project.root / "docs").mkdir()
     (complete.project.root / "doc.txt").write_text("")
