@@ -11,6 +11,9 @@ class PytDiff < Formula
   depends_on "ninja" => :build
   depends_on "pkgconf" => :build
   depends_on "python@3.13" => [:build, :test]
+  depends_on "curl"
+  depends_on "hiredis"
+  depends_on "iniparser"
   depends_on "jansson"
   depends_on "libmicrohttpd"
   depends_on :linux
@@ -18,6 +21,7 @@ class PytDiff < Formula
   depends_on "sqlite"
   depends_on "tree-sitter"
   depends_on "xxhash"
+  depends_on "zstd"
 
   def install
     args = %W[

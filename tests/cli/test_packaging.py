@@ -13,6 +13,7 @@ TOP = Path(__file__).resolve().parents[2]
 PACKAGING = TOP / "packaging"
 BUILD = Path(os.environ.get("PTD_BUILD", TOP / "build"))
 # Where Homebrew's name for a library is not that of pkg-config.
+NO_LIBRARIES = {"libc6-dev", "libcmocka-dev", "python3-dev"}
 FORMULAE = {"sqlite3": "sqlite", "libxxhash": "xxhash", "libcurl": "curl", "libzstd": "zstd"}
 
 
@@ -27,7 +28,7 @@ def version():
 def libraries():
     """The -dev packages that `dev` installs to build the program; cmocka is for its unit tests."""
     wanted = re.search(r"^wanted_for_build\(\) \{\n(.*?)^\}", read("dev"), re.M | re.S).group(1)
-    found = set(re.findall(r"want (\S+-dev) pkg-config", wanted)) - {"libcmocka-dev"}
+    found = set(re.findall(r"want (\S+-dev)", wanted)) - NO_LIBRARIES
     assert "libsqlite3-dev" in found
     return found
 
@@ -39,7 +40,11 @@ def modules():
         for path in path.rglob("CMake*")
     ]
     pattern = r"pkg_check_modules\(\w+ REQUIRED IMPORTED_TARGET ([^)]*)\)"
-    return {name for text in texts for names in re.findall(pattern, text) for name in names.split()}
+    found = [
+        name for text in texts for names in re.findall(pattern, text) for name in names.split()
+    ]
+    found += [name for text in texts for name in re.findall(r"find_library\(\w+ ([\w-]+)", text)]
+    return {name.partition(">")[0] for name in found}
 
 
 def test_debian_names_the_libraries():
