@@ -1,27 +1,19 @@
 /* What code leads to by the names that it mentions. */
-#include <stdlib.h>
-#include <string.h>
-
-#include "base/mem.h"
-#include "record/deps.h"
+#include "base/map.h"
 #include "record/spread_internal.h"
 
 struct walk {
     struct ptd_spread *s;
     ptd_lead_test *test;
-    struct ptd_map seen;   /* (module, name) */
-    struct ptd_u32s stack; /* module, name, module, name ... */
+    struct ptd_map seen; /* (module, name): those that were met, in this order */
+    size_t next;         /* of them is to be looked up */
 };
 
 static void push(struct walk *w, uint32_t module, uint32_t name)
 {
     const uint32_t key[] = {module, name};
     bool added;
-    ptd_map_put(&w->seen, key, sizeof(key), 0, &added);
-    if (!added)
-        return;
-    ptd_u32s_add(&w->stack, module);
-    ptd_u32s_add(&w->stack, name);
+    ptd_map_put(&w->seen, key, sizeof(key), (uint64_t)module << 32 | name, &added);
 }
 
 static bool look(struct walk *w, uint32_t module, const struct ptd_ns_version *v,
@@ -79,11 +71,10 @@ bool ptd_spread_leads_to(struct ptd_spread *s, struct ptd_place_of at, ptd_lead_
     const struct ptd_ns_version *v = ptd_place_version(s->ns, at);
     const struct ptd_definition *d = ptd_place_definition(s->ns, at);
     bool found = look(&w, at.module, v, d, &d->mentions);
-    while (!found && w.stack.count) {
-        uint32_t name = w.stack.items[--w.stack.count], module = w.stack.items[--w.stack.count];
-        found = look_up(&w, module, name);
+    while (!found && w.next < w.seen.count) {
+        uint64_t place = w.seen.entries[w.next++].value;
+        found = look_up(&w, (uint32_t)(place >> 32), (uint32_t)place);
     }
     ptd_map_release(&w.seen);
-    free(w.stack.items);
     return found;
 }
