@@ -12,9 +12,10 @@
 #define OWN_TABLE "tool.pyt-diff"
 #define PREFIX    "diff_"
 
-static void note(char **text, const char *more)
+/* Replaces the text, or adds to it. */
+static void note(char **text, const char *more, bool adds)
 {
-    char *joined = *text ? ptd_xasprintf("%s, %s", *text, more) : ptd_xstrdup(more);
+    char *joined = adds && *text ? ptd_xasprintf("%s, %s", *text, more) : ptd_xstrdup(more);
     free(*text);
     *text = joined;
 }
@@ -24,17 +25,12 @@ static void note_origin(struct ptd_project *project, const struct ptd_setting_sp
                         const struct ptd_setting_said *said)
 {
     struct ptd_setting_origin *origin = &project->origins[spec - ptd_setting_table];
-    if (!spec->adds) {
-        free(origin->where);
-        free(origin->text);
-        *origin = (struct ptd_setting_origin){0};
-    }
     /* the keys of a table are settings of their own, in one place */
     if (said->setting->kind == PTD_TOML_TABLE && origin->where &&
         strstr(origin->where, said->label))
         return;
-    note(&origin->where, said->label);
-    note(&origin->text, said->setting->text);
+    note(&origin->where, said->label, spec->adds);
+    note(&origin->text, said->setting->text, spec->adds);
 }
 
 static int apply(struct ptd_project *project, const struct ptd_setting_spec *spec,
