@@ -27,13 +27,16 @@ MAY_USE = {
     "report": {"select", "contract", "base"},  # the selection is a value
     "session": {"config", "contract", "base"},
     "serve": {"contract", "base"},  # a program of its own
+    "exchange": {"contract", "base"},  # the same
     "state": {"change", "store", "syntax", "contract", "base"},
     "record": {"journal", "state", "change", "store", "syntax", "contract", "base"},
+    "passes": {"record", "state", "journal", "store", "syntax", "contract", "base"},
     "merge": {"state", "store", "contract", "base"},
     "watch": {"change", "contract", "base"},
     "graph": {"change", "syntax", "contract", "base"},
     "cmd": {
         "graph",
+        "passes",
         "report",
         "watch",
         "merge",
@@ -50,7 +53,7 @@ MAY_USE = {
         "contract",
         "base",
     },
-    "main": {"cmd", "serve", "config", "contract", "base"},
+    "main": {"cmd", "exchange", "serve", "config", "contract", "base"},
     "embed": {"contract", "base"},
 }
 
@@ -58,8 +61,9 @@ MAY_USE = {
 RESERVED = {
     "sqlite3.h": ({"store", "lines", "serve"}, "sqlite3"),
     "microhttpd.h": ({"serve"}, "libmicrohttpd"),
-    "jansson.h": ({"serve"}, "jansson"),
-    "nettle/sha2.h": ({"serve"}, "nettle"),
+    "curl/curl.h": ({"exchange"}, "libcurl"),
+    "jansson.h": ({"exchange", "serve"}, "jansson"),
+    "nettle/sha2.h": ({"exchange", "serve"}, "nettle"),
     "tree_sitter/api.h": ({"syntax"}, "tree-sitter"),
     "xxhash.h": ({"base"}, "libxxhash"),
     "Python.h": ({"embed"}, None),

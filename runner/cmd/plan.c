@@ -35,6 +35,19 @@ static size_t length(const char *const *strings)
     return count;
 }
 
+/* Unaffected tests, and those that passed elsewhere. */
+static void add_deselected(struct ptd_buf *out, const struct ptd_plan *plan)
+{
+    const struct ptd_selection *s = plan->selection;
+    ptd_buf_adds(out, ",\n\"deselect\":[");
+    for (size_t i = 0; plan->select && i < s->deselect_count + s->passed_count; i++) {
+        ptd_buf_adds(out, i ? ",\n" : "\n");
+        ptd_json_string(out,
+                        i < s->deselect_count ? s->deselect[i] : s->passed[i - s->deselect_count]);
+    }
+    ptd_buf_addc(out, ']');
+}
+
 static void add_shard(struct ptd_buf *out, const struct ptd_plan *plan)
 {
     const struct ptd_selection *s = plan->selection;
@@ -132,7 +145,7 @@ int ptd_plan_write(const char *session_dir, const struct ptd_plan *plan, struct 
                  plan->record ? "true" : "false", plan->lines ? "true" : "false",
                  plan->select ? "true" : "false", plan->select ? s->ignored_tests : 0);
     add_list(&out, "ignore", s->ignore, plan->select ? s->ignore_count : 0);
-    add_list(&out, "deselect", s->deselect, plan->select ? s->deselect_count : 0);
+    add_deselected(&out, plan);
     add_list(&out, "keep", plan->keep, length(plan->keep));
     add_list(&out, "markers", plan->markers, length(plan->markers));
     add_settings(&out);

@@ -15,6 +15,7 @@
 #include "cmd/e2e.h"
 #include "cmd/leftover.h"
 #include "cmd/line_coverage.h"
+#include "cmd/pass_cache.h"
 #include "cmd/plan.h"
 #include "cmd/prior.h"
 #include "cmd/questions.h"
@@ -40,6 +41,7 @@ struct run {
     struct ptd_ingest_result recorded; /* of this run; `recorded.run` is 0 when nothing was */
     struct ptd_audit *audit;           /* with --audit, else NULL */
     struct ptd_e2e e2e;
+    struct ptd_pass_cache passes;
     bool unknown_paths; /* an argument names nothing that exists: pytest knows what to say */
     int no_lines;       /* -1: the file of --line-coverage could not be written */
     int status;
@@ -76,6 +78,7 @@ static void release(struct run *r)
     ptd_ingest_result_release(&r->recorded);
     ptd_audit_free(r->audit);
     ptd_e2e_release(&r->e2e);
+    ptd_pass_cache_release(&r->passes);
     ptd_verdict_release(&r->verdict);
     ptd_since_release(&r->since);
     free(r->request);
@@ -126,8 +129,8 @@ static void remember_idle(struct run *r)
 {
     const struct ptd_selection *s = &r->verdict.selection;
     char digest[33];
-    if (!r->w.writable || s->count || s->outside || s->left_out || r->options->since_baseline ||
-        r->everything || r->verdict.since)
+    if (!r->w.writable || s->count || s->outside || s->left_out || s->all_passed ||
+        r->options->since_baseline || r->everything || r->verdict.since)
         return;
     idle_key(r, digest);
     PTD_CLEANUP_FREE char *value = ptd_xasprintf("%s %zu", digest, s->total);
@@ -366,8 +369,8 @@ static int run_selected(struct run *r, struct ptd_session_result *result, struct
                                               select ? unaffected(r) : 0, err);
     if (failed || !record)
         ptd_session_dir_remove(&dir);
-    else
-        ingest(r, &dir, &facts);
+    else if (ingest(r, &dir, &facts) == 0)
+        ptd_pass_cache_publish(&r->passes, &r->w, &r->recorded, r->verdict.selection.all_passed);
     ptd_session_facts_release(&facts);
     return failed ? -1 : 0;
 }
@@ -435,6 +438,13 @@ static int begin_audit(struct run *r, struct ptd_err *err)
     return ptd_audit_prepare(&r->w, (const char *const *)r->scope, &r->audit, err);
 }
 
+/* Runs that are about records, or about everything, do not leave out what passed elsewhere. */
+static bool asks(const struct run *r)
+{
+    const struct ptd_options *o = r->options;
+    return !r->everything && !r->verdict.no_data && !o->first && !o->baseline && !o->audit;
+}
+
 /* By the difference that was asked for, where git can tell it, else by the records alone. */
 static int select_tests(struct run *r, struct ptd_err *err)
 {
@@ -456,7 +466,14 @@ static int select_tests(struct run *r, struct ptd_err *err)
         ptd_since_say_problem(&r->since, o);
         how.since = r->since.views ? &r->since : NULL;
     }
-    return ptd_workspace_select_as(&r->w, (const char *const *)r->scope, &how, &r->verdict, err);
+    if (ptd_workspace_select_as(&r->w, (const char *const *)r->scope, &how, &r->verdict, err) < 0)
+        return -1;
+    if (asks(r) && ptd_pass_cache_ask(&r->passes, &r->w, &r->verdict)) {
+        how.passed = ptd_pass_cache_has;
+        how.passed_arg = &r->passes;
+        ptd_workspace_select_again(&r->w, (const char *const *)r->scope, &how, &r->verdict);
+    }
+    return 0;
 }
 
 /* Decides and acts; r->status and r->signal are set. */
@@ -525,7 +542,7 @@ static int open_and_decide(struct run *r, struct ptd_err *err)
     if (ptd_workspace_open(&r->w, r->options, err) < 0)
         return -1;
     make_scope(r);
-    if (ptd_e2e_open(&r->w, &r->e2e, err) < 0)
+    if (ptd_e2e_open(&r->w, &r->e2e, err) < 0 || ptd_pass_cache_open(&r->passes, &r->w, err) < 0)
         return -1;
     if (!r->w.store)
         return run_without_store(r, err);

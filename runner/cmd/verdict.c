@@ -114,6 +114,7 @@ static size_t judge_between(struct loader *l, const struct ptd_impact_node *of,
 static void count_sides(struct ptd_verdict *v)
 {
     const struct ptd_selection *s = &v->selection;
+    v->elsewhere = v->left_out = 0;
     for (size_t i = 0; i < s->count; i++) {
         uint64_t node = ptd_map_get(&v->names, s->items[i].name, UINT64_MAX);
         bool changed = s->items[i].reason == PTD_REASON_CHANGED;
@@ -197,16 +198,9 @@ int ptd_workspace_select(struct ptd_workspace *w, const char *const *scope, bool
                                    out, err);
 }
 
-int ptd_workspace_select_as(struct ptd_workspace *w, const char *const *scope,
-                            const struct ptd_select_how *how, struct ptd_verdict *out,
-                            struct ptd_err *err)
+static void choose(const struct ptd_workspace *w, const char *const *scope,
+                   const struct ptd_select_how *how, struct ptd_verdict *out)
 {
-    *out = (struct ptd_verdict){.state = &w->state, .since = how->since};
-    if (load(w, out, err) < 0) {
-        ptd_verdict_release(out);
-        return -1;
-    }
-    find_test_files(w, out);
     struct ptd_select_input input = {
         .nodes = out->nodes,
         .node_count = out->node_count,
@@ -221,6 +215,8 @@ int ptd_workspace_select_as(struct ptd_workspace *w, const char *const *scope,
         .shards = how->shards,
         .left_out = how->left_out,
         .left_out_arg = how->left_out_arg,
+        .passed = how->passed,
+        .passed_arg = how->passed_arg,
         .scope = scope,
         .excluded_paths = (const char *const *)w->excluded_paths,
         .excluded_ids = w->excluded_ids,
@@ -228,6 +224,26 @@ int ptd_workspace_select_as(struct ptd_workspace *w, const char *const *scope,
     ptd_select(&input, &out->selection);
     if (out->since)
         count_sides(out);
+}
+
+void ptd_workspace_select_again(const struct ptd_workspace *w, const char *const *scope,
+                                const struct ptd_select_how *how, struct ptd_verdict *verdict)
+{
+    ptd_selection_release(&verdict->selection);
+    choose(w, scope, how, verdict);
+}
+
+int ptd_workspace_select_as(struct ptd_workspace *w, const char *const *scope,
+                            const struct ptd_select_how *how, struct ptd_verdict *out,
+                            struct ptd_err *err)
+{
+    *out = (struct ptd_verdict){.state = &w->state, .since = how->since};
+    if (load(w, out, err) < 0) {
+        ptd_verdict_release(out);
+        return -1;
+    }
+    find_test_files(w, out);
+    choose(w, scope, how, out);
     return 0;
 }
 

@@ -93,11 +93,16 @@ struct ptd_select_how {
     unsigned shard, shards;
     bool (*left_out)(int64_t collection, const char *name, void *arg);
     void *left_out_arg;
+    bool (*passed)(const char *name, void *arg); /* the same */
+    void *passed_arg;
     struct ptd_since *since; /* by the difference between two states; has views; or NULL */
 };
 int ptd_workspace_select_as(struct ptd_workspace *w, const char *const *scope,
                             const struct ptd_select_how *how, struct ptd_verdict *out,
                             struct ptd_err *err);
+/* The same from what was loaded then. */
+void ptd_workspace_select_again(const struct ptd_workspace *w, const char *const *scope,
+                                const struct ptd_select_how *how, struct ptd_verdict *verdict);
 /* What is affected, or `everything`. `scope`: see ptd_select_input. */
 int ptd_workspace_select(struct ptd_workspace *w, const char *const *scope, bool everything,
                          struct ptd_verdict *out, struct ptd_err *err);

@@ -146,7 +146,7 @@ const struct ptd_command ptd_command_table[] = {
     {"serve", "[token add NAME | token list | token revoke NAME]",
      "The server of a pass cache, and its tokens",
      "Serve a pass cache over HTTP until SIGTERM or SIGINT: which tests passed with which"
-     " dependencies. The protocol is that of dryci, whose clients can use it too.\n"
+     " dependencies (--pass-cache). The protocol is that of dryci, whose clients can use it too.\n"
      "Clients show a token. token add makes one and prints it, this once; token list names them;"
      " token revoke ends one. All three work while the server runs.\n"
      "For TLS, put it behind a proxy. -v logs each request.",

@@ -116,6 +116,8 @@ static const char tail[] =
     "Environment:\n"
     "  PYT_DIFF_CACHE_DIR  where the data lies, like --cache-dir\n"
     "  VIRTUAL_ENV         the virtual environment to run in\n"
+    "  DRYCI_SERVER, DRYCI_TOKEN, DRYCI_SALT, DRYCI_TIMEOUT\n"
+    "                      the pass cache, like --pass-cache, --pass-token and so on\n"
     "  PYTEST_ADDOPTS      more arguments for pytest, which reads it itself\n";
 
 static const char pytests[] = "\npytest's own help: pyt-diff -- --help\n";
@@ -160,7 +162,8 @@ void ptd_options_help(FILE *out, bool full)
     print_group(out, PTD_GROUP_SELECT, "What runs");
     print_group(out, PTD_GROUP_RECORD, "What is recorded");
     print_group(out, PTD_GROUP_RUN, "How it runs");
-    print_group(out, PTD_GROUP_ALIAS, "Other spellings, from pytest-difftest and pytest-testmon");
+    print_group(out, PTD_GROUP_ALIAS,
+                "Other spellings, from pytest-difftest, pytest-testmon and pytest-dryci");
     print_group(out, PTD_GROUP_INFO, "About");
     fputs(tail, out);
     print_settings(out);

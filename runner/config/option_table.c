@@ -244,6 +244,20 @@ const struct ptd_option_spec ptd_option_table[] = {
      "Run all tests and list those whose outcome changed without being selected, with what changed"
      " since; exit 1 when there are any, else with pytest's code. With --json the answer is on"
      " standard output, and pytest's output on standard error."},
+    {"--pass-cache", "URL", false, set_text, AT(passes.url), NULL, PTD_GROUP_SELECT, NULL,
+     "Ask this server which affected tests passed elsewhere with exactly the dependencies that they"
+     " have now, skip those, and tell it what passed. off: ask nobody."
+     " [env: DRYCI_SERVER, config: pass-cache, diff_pass_cache]"},
+    {"--pass-token", "TOKEN", false, set_text, AT(passes.token), NULL, PTD_GROUP_SELECT, NULL,
+     "What the pass cache knows us by; @FILE: the first line of that file."
+     " [env: DRYCI_TOKEN, config: pass-token, diff_pass_token]"},
+    {"--pass-salt", "TEXT", false, set_text, AT(passes.salt), NULL, PTD_GROUP_SELECT, NULL,
+     "Part of every key of the pass cache: with another one nothing is found."
+     " [env: DRYCI_SALT, config: pass-salt, diff_pass_salt]"},
+    {"--pass-timeout", "SECONDS", false, set_number, AT(passes.timeout), NULL, PTD_GROUP_SELECT,
+     NULL,
+     "How long one request to the pass cache may take (3)."
+     " [env: DRYCI_TIMEOUT, config: pass-timeout, diff_pass_timeout]"},
     {"--json", NULL, false, set_flag, AT(json), NULL, PTD_GROUP_SELECT,
      "Print what would run, with reasons, as JSON",
      "Print the answer as JSON on standard output: the selection with its reasons (nothing runs), the"
@@ -286,6 +300,13 @@ const struct ptd_option_spec ptd_option_table[] = {
      "What is done anyway: -k, -m and paths narrow within what is affected."},
     {"--no-testmon", NULL, false, set_flag, AT(off), NULL, PTD_GROUP_ALIAS, NULL,
      "Plain pytest: nothing is selected, nothing recorded."},
+
+    {"--dryci", NULL, false, set_flag, AT(passes.wanted), NULL, PTD_GROUP_ALIAS, NULL,
+     "What is done anyway when a pass cache is known; an error when none is."},
+    {"--dryci-no-skip", NULL, false, set_flag, AT(passes.no_ask), NULL, PTD_GROUP_ALIAS, NULL,
+     "Do not ask the pass cache; tell it what passed."},
+    {"--dryci-no-publish", NULL, false, set_flag, AT(passes.no_publish), NULL, PTD_GROUP_ALIAS,
+     NULL, "Ask the pass cache; tell it nothing."},
 
     {"-h", NULL, false, set_flag, AT(short_help), NULL, PTD_GROUP_INFO,
      "This page", "This page."},

@@ -31,6 +31,14 @@ enum ptd_mode {
     PTD_MODE_ALL,
 };
 
+/* --pass-cache and what belongs to it; NULL and 0: not said. */
+struct ptd_pass_options {
+    const char *url, *token, *salt;
+    int timeout;             /* seconds */
+    bool wanted;             /* --dryci: an error when no URL is known */
+    bool no_ask, no_publish; /* --dryci-no-skip, --dryci-no-publish */
+};
+
 /* Of `pyt-diff serve`; 0 and NULL: the server's own defaults (serve/arguments.h). */
 struct ptd_serve_options {
     const char *database, *listen, *project;
@@ -62,6 +70,7 @@ struct ptd_options {
     bool transitive, reverse, dot;           /* of graph */
     bool map_modules;                        /* map --modules */
     struct ptd_serve_options serve;
+    struct ptd_pass_options passes;
     struct ptd_watch_options watch;
     /* Arguments in front of "--" that belong to options of a run, as they were given; owned array
      * of borrowed. */

@@ -49,7 +49,10 @@ struct ptd_project {
      * directories; owned, NULL-terminated. */
     char **e2e_markers, **e2e_paths;
     bool exclude_e2e;
-    char *python; /* a path relative to the rootdir, or a name; NULL */
+    /* Of the pass cache; NULL: not set. A token may be "@FILE", relative to the rootdir. */
+    char *pass_cache, *pass_token, *pass_salt;
+    int pass_timeout; /* seconds */
+    char *python;     /* a path relative to the rootdir, or a name; NULL */
     /* Unknown keys of [tool.pyt-diff], and of pytest's section that are nearly ours: one line each
      * for stderr, with the nearest match; owned. */
     char **warnings;

@@ -85,6 +85,33 @@ static int program(struct ptd_project *project, const struct ptd_setting_spec *s
     return 0;
 }
 
+static int text(struct ptd_project *project, const struct ptd_setting_spec *spec,
+                const struct ptd_setting_said *said, struct ptd_err *err)
+{
+    char **out = field(project, spec);
+    const char *value = said->setting->text;
+    if (said->setting->kind != PTD_TOML_STRING || !*value || strchr(value, '\n'))
+        return wrong(said, "a line of text", err);
+    free(*out);
+    *out = ptd_xstrdup(value);
+    return 0;
+}
+
+/* "@FILE" of a variable is relative to where we are. */
+static int token(struct ptd_project *project, const struct ptd_setting_spec *spec,
+                 const struct ptd_setting_said *said, struct ptd_err *err)
+{
+    char **out = field(project, spec);
+    if (text(project, spec, said, err) != 0)
+        return -1;
+    if (said->source != PTD_SETTING_ENVIRONMENT || **out != '@')
+        return 0;
+    PTD_CLEANUP_FREE char *path = ptd_path_join(project->cwd, *out + 1);
+    free(*out);
+    *out = ptd_xasprintf("@%s", path);
+    return 0;
+}
+
 static int names(struct ptd_project *project, const struct ptd_setting_spec *spec,
                  const struct ptd_setting_said *said, struct ptd_err *err)
 {
@@ -151,6 +178,33 @@ const struct ptd_setting_spec ptd_setting_table[] = {
      .fallback = "**/e2e/**",
      .apply = paths,
      .offset = AT(e2e_paths)},
+    {.key = "pass-cache",
+     .pytest = "diff_pass_cache",
+     .variable = "DRYCI_SERVER",
+     .option = "--pass-cache",
+     .apply = text,
+     .offset = AT(pass_cache)},
+    {.key = "pass-token",
+     .pytest = "diff_pass_token",
+     .variable = "DRYCI_TOKEN",
+     .option = "--pass-token",
+     .secret = true,
+     .apply = token,
+     .offset = AT(pass_token)},
+    {.key = "pass-salt",
+     .pytest = "diff_pass_salt",
+     .variable = "DRYCI_SALT",
+     .option = "--pass-salt",
+     .secret = true,
+     .apply = text,
+     .offset = AT(pass_salt)},
+    {.key = "pass-timeout",
+     .pytest = "diff_pass_timeout",
+     .variable = "DRYCI_TIMEOUT",
+     .option = "--pass-timeout",
+     .fallback = "3",
+     .apply = number,
+     .offset = AT(pass_timeout)},
     {.key = "batch-size",
      .pytest = "diff_batch_size",
      .variable = "PYT_DIFF_BATCH_SIZE",

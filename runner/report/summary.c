@@ -110,14 +110,17 @@ static void add_counts(const struct ptd_summary *s, struct ptd_buf *out)
     const char *label = since_label(s), *blank = label ? " " : "";
     size_t files = sel->count - sel->tests, tests = running(s);
     label = label ? label : "";
-    if (tests || !files)
-        ptd_buf_addf(out, "%zu of %zu test%s affected%s%s", tests, sel->total, plural(sel->total),
-                     blank, label);
+    size_t affected = tests + (s->shards ? 0 : sel->all_passed);
+    if (affected || !files)
+        ptd_buf_addf(out, "%zu of %zu test%s affected%s%s", affected, sel->total,
+                     plural(sel->total), blank, label);
+    if (sel->all_passed && !s->shards)
+        ptd_buf_addf(out, ", %zu of them passed elsewhere in this state", sel->all_passed);
     if (files) {
         const char *kind = sel->new_files == files ? "new " : "";
-        ptd_buf_addf(out, "%s%zu %stest file%s to collect", tests ? ", " : "", files, kind,
+        ptd_buf_addf(out, "%s%zu %stest file%s to collect", affected ? ", " : "", files, kind,
                      plural(files));
-        if (!tests)
+        if (!affected)
             ptd_buf_addf(out, ", 0 of %zu known test%s affected%s%s", sel->total,
                          plural(sel->total), blank, label);
     }
@@ -163,6 +166,8 @@ static void add_shard(const struct ptd_summary *s, struct ptd_buf *out)
         ptd_buf_addf(out, "%zu of them", sel->tests);
     else
         ptd_buf_adds(out, "none of them");
+    if (sel->all_passed)
+        ptd_buf_addf(out, ", %zu of its own passed elsewhere in this state", sel->all_passed);
     if (sel->all_shards && sel->count > sel->tests)
         ptd_buf_adds(out, " and its part of the new ones");
 }
@@ -184,9 +189,15 @@ static void add_estimate(const struct ptd_summary *s, struct ptd_buf *out)
 static void add_nothing(const struct ptd_summary *s, struct ptd_buf *out)
 {
     const struct ptd_selection *sel = s->selection;
-    const char *label = since_label(s);
-    ptd_buf_addf(out, "no tests affected%s%s (0 of %zu", label ? " " : "", label ? label : "",
-                 sel->total);
+    const char *label = since_label(s), *blank = label ? " " : "";
+    label = label ? label : "";
+    if (sel->all_passed)
+        ptd_buf_addf(out,
+                     "nothing to run (%zu of %zu test%s affected%s%s, passed elsewhere in this"
+                     " state",
+                     sel->all_passed, sel->total, plural(sel->total), blank, label);
+    else
+        ptd_buf_addf(out, "no tests affected%s%s (0 of %zu", blank, label, sel->total);
     if (s->changed_files)
         ptd_buf_addf(out, "; %zu file%s changed", s->changed_files, plural(s->changed_files));
     else
@@ -260,6 +271,8 @@ void ptd_summary_list(const struct ptd_summary *s, struct ptd_buf *out)
         ptd_buf_addf(out, ", %zu affected", sel->affected);
     else
         ptd_buf_adds(out, " affected");
+    if (sel->all_passed)
+        ptd_buf_addf(out, ", %zu more passed elsewhere", sel->all_passed);
     if (s->shards)
         ptd_buf_addf(out, " in shard %u/%u", s->shard, s->shards);
     size_t files = sel->count - sel->tests;
@@ -332,6 +345,8 @@ void ptd_summary_json(const struct ptd_summary *s, struct ptd_buf *out)
     ptd_summary_items_json(s, out);
     ptd_buf_addf(out, ",\"seconds\":%.6f,\"untimed\":%zu", (double)sel->known_us / 1e6,
                  sel->unknown);
+    if (sel->all_passed)
+        ptd_buf_addf(out, ",\"passed_elsewhere\":%zu", sel->all_passed);
     if (s->shards)
         ptd_buf_addf(out, ",\"shard\":{\"index\":%u,\"count\":%u,\"split\":\"%016" PRIx64 "\"}",
                      s->shard, s->shards, sel->split);

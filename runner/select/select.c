@@ -282,6 +282,20 @@ static void add_elsewhere(struct ptd_selection *out, const char *name)
     out->elsewhere[out->elsewhere_count++] = name;
 }
 
+static void add_passed(struct ptd_selection *out, const char *name)
+{
+    out->passed = ptd_xgrow(out->passed, &out->passed_cap, out->passed_count + 1, sizeof(char *));
+    out->passed[out->passed_count++] = name;
+}
+
+/* A failure counts until it has passed here. */
+static bool has_passed(const struct ptd_select_input *in, const struct ptd_selected *item)
+{
+    return in->passed &&
+           (item->reason == PTD_REASON_CHANGED || item->reason == PTD_REASON_BASELINE) &&
+           in->passed(item->name, in->passed_arg);
+}
+
 /* A file none of whose tests runs is not collected at all: they are named in no list. */
 static void ignore_file(struct ptd_selection *out, const struct file_view *file)
 {
@@ -295,8 +309,16 @@ static void settle_file(struct selector *s, struct file_view *file, const unsign
 {
     struct ptd_selection *out = s->out;
     size_t ours = 0, end = file->selected_from + file->selected;
-    for (size_t i = file->selected_from; i < end; i++)
-        ours += !part || part[i] == s->in->shard;
+    for (size_t i = file->selected_from; i < end; i++) {
+        if (part && part[i] != s->in->shard)
+            continue;
+        if (has_passed(s->in, &out->items[i])) {
+            out->all_passed++;
+            out->spared_us += out->items[i].duration_us;
+        } else {
+            ours++;
+        }
+    }
     /* pytest collects what it is given as an argument in any case. */
     bool ignored =
         !file->collect && !ours && !file->outside && !is_argument(s->in, file->path, false);
@@ -307,10 +329,12 @@ static void settle_file(struct selector *s, struct file_view *file, const unsign
                 file->unaffected * sizeof(*out->deselect));
         out->deselect_count += file->unaffected;
         for (size_t i = file->selected_from; i < end; i++) {
-            if (!part || part[i] == s->in->shard)
-                out->items[out->count++] = out->items[i];
-            else
+            if (part && part[i] != s->in->shard)
                 add_elsewhere(out, out->items[i].name);
+            else if (has_passed(s->in, &out->items[i]))
+                add_passed(out, out->items[i].name);
+            else
+                out->items[out->count++] = out->items[i];
         }
     }
     file->selected = ours;
@@ -414,6 +438,7 @@ void ptd_selection_release(struct ptd_selection *selection)
     free(selection->ignore);
     free(selection->deselect);
     free(selection->elsewhere);
+    free(selection->passed);
     free(selection->valid);
     *selection = (struct ptd_selection){0};
 }

@@ -64,6 +64,10 @@ struct ptd_select_input {
      * file. NULL: none is. */
     bool (*left_out)(int64_t collection, const char *name, void *arg);
     void *left_out_arg;
+    /* Whether a test has passed elsewhere in exactly this state, so that it need not run; asked of
+     * those that are selected only because no record holds. NULL: none has. */
+    bool (*passed)(const char *name, void *arg);
+    void *passed_arg;
     bool between; /* a record counts when `between` says so, whatever `broken` is */
     /* Positional arguments as paths relative to the root ("" = all), with node ids after "::";
      * NULL-terminated. */
@@ -110,7 +114,10 @@ struct ptd_selection {
     size_t all_shards;     /* `tests` of all shards together */
     uint64_t all_known_us; /* `known_us` of all shards together */
     uint64_t split;        /* the same on machines that split the same tests the same way */
-    const char **ignore;   /* files that need not be collected; owned array, borrowed strings */
+    const char **passed;   /* tests of ours that passed elsewhere, in files that are collected */
+    size_t passed_count, passed_cap;
+    size_t all_passed;   /* the same in all files */
+    const char **ignore; /* files that need not be collected; owned array, borrowed strings */
     size_t ignore_count, ignore_cap;
     size_t ignored_tests;
     const char **deselect; /* unaffected tests in files that are collected */

@@ -12,7 +12,7 @@
 #include "base/path.h"
 #include "state/packages_read.h"
 
-#define KEPT_AS "distributions"
+#define KEPT_AS "distributions 2"
 /* A .pth file or sitecustomize.py that is larger counts by its beginning. */
 #define MAX_STARTUP ((size_t)1 << 20)
 
@@ -164,13 +164,31 @@ struct reading {
     struct names startup; /* hash of each file that runs at the start */
 };
 
-static void add_startup(struct names *out, const char *folder, const char *name)
+/* The root stands for itself, wherever it is: an editable installation of the project names it. */
+static void forget_root(struct ptd_buf *text, const char *root)
+{
+    size_t n = root ? strlen(root) : 0;
+    PTD_CLEANUP_BUF struct ptd_buf out = PTD_BUF_INIT;
+    if (n < 2 || !text->data || !strstr(text->data, root))
+        return;
+    for (const char *p = text->data; *p;) {
+        bool here = strncmp(p, root, n) == 0 && (!p[n] || strchr("/\r\n'\"", p[n]));
+        ptd_buf_add(&out, here ? "\1" : p, 1);
+        p += here ? n : 1;
+    }
+    struct ptd_buf old = *text;
+    *text = out;
+    out = old;
+}
+
+static void add_startup(struct names *out, const char *folder, const char *name, const char *root)
 {
     PTD_CLEANUP_FREE char *path = ptd_path_join(folder, name);
     PTD_CLEANUP_BUF struct ptd_buf text = PTD_BUF_INIT;
     char hex[33];
     if (ptd_buf_read_file(&text, path, MAX_STARTUP, NULL) < 0)
         ptd_buf_adds(&text, "unreadable");
+    forget_root(&text, root);
     struct ptd_hash128 hash = ptd_hash128(text.data ? text.data : "", text.len);
     ptd_hash128_text(&hash, hex);
     add_name(out, ptd_xstrdup(hex));
@@ -192,7 +210,7 @@ static void read_folder(const char *folder, void *arg)
     for (size_t i = 0; i < names.count; i++) {
         struct ptd_distribution found;
         if (kind_of(names.items[i]) != ENTRY_DISTRIBUTION)
-            add_startup(&reading->startup, folder, names.items[i]);
+            add_startup(&reading->startup, folder, names.items[i], reading->packages->root);
         else if (ptd_packages_read(folder, names.items[i], &found)) {
             found.editable |= is_beside_sources(reading->packages, folder, names.items[i]);
             *append(reading->packages) = found;

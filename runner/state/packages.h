@@ -46,9 +46,9 @@ struct ptd_distribution {
 };
 
 struct ptd_packages {
-    char *folders; /* directories of sys.path, a line each; owned */
-    const char
-        *root; /* metadata beside sources below it is part of the project; borrowed, or NULL */
+    char *folders;    /* directories of sys.path, a line each; owned */
+    const char *root; /* metadata beside sources below it is part of the project, and where it
+                         lies does not count in .pth files; borrowed, or NULL */
     struct ptd_hash128
         look; /* of names and stat data: as long as it is the same, all is the same */
     struct ptd_hash128 paths; /* the same of what can lengthen sys.path */

@@ -236,12 +236,66 @@ static void set_identity(struct ptd_distribution *d, const struct ptd_buf *text)
     d->identity = ptd_xstrdup(hex);
 }
 
+/*
+ * Lines of RECORD that say nothing about what can be imported, and differ from one place to
+ * another: scripts have the interpreter's path in their first line, and installers note their
+ * names, where a package came from, and what they compiled.
+ */
+static bool is_about_the_place(const char *line)
+{
+    static const char *const names[] = {
+        "/INSTALLER,",
+        "/REQUESTED,",
+        "/direct_url.json,",
+        "/RECORD,",
+        ".pyc,",
+        "/uv_cache.json,",
+        /* these count as files that run when Python starts */ ".pth,",
+        "__editable__"};
+    if (*line == '/' || strncmp(line, "../", 3) == 0)
+        return true;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strstr(line, names[i]))
+            return true;
+    return false;
+}
+
+static int compare_lines(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The rest, in an order that all installers have. */
+static void set_identity_of_record(struct ptd_distribution *d, const struct ptd_buf *record)
+{
+    PTD_CLEANUP_FREE char *text = ptd_xstrndup(record->data, record->len);
+    PTD_CLEANUP_BUF struct ptd_buf all = PTD_BUF_INIT;
+    const char **lines = NULL;
+    size_t count = 0, cap = 0;
+    for (char *p = text; *p;) {
+        size_t n = strcspn(p, "\r\n");
+        char *next = p[n] ? p + n + 1 : p + n;
+        p[n] = '\0';
+        if (n && !is_about_the_place(p)) {
+            lines = ptd_xgrow(lines, &cap, count + 1, sizeof(char *));
+            lines[count++] = p;
+        }
+        p = next;
+    }
+    if (count)
+        qsort(lines, count, sizeof(char *), compare_lines);
+    for (size_t i = 0; i < count; i++)
+        ptd_buf_addf(&all, "%s\n", lines[i]);
+    free(lines);
+    set_identity(d, &all);
+}
+
 /* What RECORD or the lists of older installers say; false when there are none. */
 static bool take_files(const char *dir, struct ptd_distribution *d)
 {
     PTD_CLEANUP_BUF struct ptd_buf text = PTD_BUF_INIT;
     if (read_text(dir, "RECORD", &text)) {
-        set_identity(d, &text);
+        set_identity_of_record(d, &text);
         each_line(text.data, take_record, d);
         return true;
     }

@@ -58,6 +58,7 @@ static const char *const passing[] = {"_",
                                       "LD_PRELOAD",
                                       "PYTEST_*",
                                       "PYT_DIFF_*",
+                                      "DRYCI_*",
                                       NULL};
 
 static bool is_one_of(const char *const *patterns, const char *name)

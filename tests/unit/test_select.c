@@ -611,6 +611,59 @@ static void shards_of_everything(void **state)
     release(&t);
 }
 
+static bool is_in_list(const char *name, void *arg)
+{
+    for (const char **n = arg; *n; n++)
+        if (strcmp(*n, name) == 0)
+            return true;
+    return false;
+}
+
+static void passed_elsewhere(void **state)
+{
+    (void)state;
+    struct table t;
+    const char *passed[] = {"a.py::g", "b.py::h", NULL};
+    quiet(&t);
+    t.in.passed = is_in_list;
+    t.in.passed_arg = passed;
+    /* What holds needs no such answer; a file without a test to run is not collected. */
+    expect(&t, "run:\nignore: a.py b.py\ndeselect:\n");
+    assert_int_equal(t.out.all_passed, 0);
+    release(&t);
+    record_of(&t, "a.py::f")->broken = 4;
+    record_of(&t, "a.py::g")->broken = 4;
+    record_of(&t, "b.py::h")->broken = 4;
+    expect(&t, "run: a.py::f=changed4\nignore: b.py\ndeselect:\n");
+    assert_int_equal(t.out.passed_count, 1);
+    assert_string_equal(t.out.passed[0], "a.py::g");
+    assert_int_equal(t.out.all_passed, 2);
+    release(&t);
+    /* Its file may hold new tests: it is collected all the same. */
+    record_of(&t, "b.py")->broken = 5;
+    expect(&t, "run: a.py::f=changed4 +b.py=changed5\nignore:\ndeselect:\n");
+    assert_int_equal(t.out.passed_count, 2);
+    release(&t);
+    /* A failure counts until it has passed here, and so does a name on the command line. */
+    record_of(&t, "b.py::h")->broken = HOLDS;
+    record_of(&t, "b.py::h")->outcome = PTD_OUTCOME_FAILED;
+    t.scope[0] = "a.py::g";
+    t.scope[1] = "b.py";
+    expect(&t, "run: a.py::g=named b.py::h=failed\nignore:\ndeselect:\n");
+    assert_int_equal(t.out.all_passed, 0);
+    release(&t);
+    /* Shards are shared out first: who runs what does not depend on what others have told since. */
+    t.scope[0] = NULL;
+    record_of(&t, "b.py::h")->outcome = PTD_OUTCOME_PASSED;
+    for (t.in.shards = 2, t.in.shard = 1; t.in.shard <= 2; t.in.shard++) {
+        ptd_select(&t.in, &t.out);
+        for (size_t i = 0; i < t.out.tests; i++)
+            assert_string_equal(t.out.items[i].name, "a.py::f");
+        assert_int_equal(t.out.tests + t.out.all_passed, 1);
+        release(&t);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -635,6 +688,7 @@ int main(void)
         cmocka_unit_test(left_out),
         cmocka_unit_test(shards),
         cmocka_unit_test(shards_of_everything),
+        cmocka_unit_test(passed_elsewhere),
     };
     return cmocka_run_group_tests_name("select", tests, NULL, NULL);
 }
