@@ -332,9 +332,9 @@ static void add_through(const struct ptd_explain *e, const struct cause *c,
 
 static const char *scope_slug(uint64_t label)
 {
-    static const char *const slugs[] = {"other",    "test",      "place",   "collection",
-                                        "imports",  "imports",   "session", "session imports",
-                                        "programs", "disturbed", "conftest"};
+    static const char *const slugs[] = {"other",    "test",      "place",    "collection",
+                                        "imports",  "imports",   "session",  "session imports",
+                                        "programs", "disturbed", "conftest", "once"};
     if (label >= PTD_LABEL_FIXTURE)
         return "fixture";
     return label < sizeof(slugs) / sizeof(slugs[0]) ? slugs[label] : "other";

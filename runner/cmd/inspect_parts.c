@@ -73,6 +73,7 @@ static const char *label_text(const struct reader *r, uint64_t label)
         "by the programs that it starts",
         "unknown: recording was disturbed",
         "by conftest.py files",
+        "by what ran once for several tests",
     };
     if (label >= PTD_LABEL_FIXTURE) {
         const char *name = ptd_labels_fixture(&r->labels, label);

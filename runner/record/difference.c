@@ -36,7 +36,8 @@ static void add_key(const struct ptd_ns_version *v, uint32_t at, struct ptd_buf 
     }
 }
 
-/* Keys of all definitions; the second of equals has a number behind. */
+/* Keys of all definitions, and for each its place in `keys`; the second of equals has a number
+ * behind. */
 static uint32_t *index_keys(const struct ptd_ns_version *v, struct ptd_map *keys)
 {
     PTD_CLEANUP_MAP struct ptd_map seen = PTD_MAP_INIT;
@@ -136,7 +137,7 @@ void ptd_difference_find(const struct ptd_ns_version *old, const struct ptd_ns_v
     PTD_CLEANUP_MAP struct ptd_map keys = PTD_MAP_INIT, now_keys = PTD_MAP_INIT;
     *out = (struct ptd_difference){0};
     PTD_CLEANUP_FREE uint32_t *of_old = index_keys(old, &keys);
-    PTD_CLEANUP_FREE uint32_t *of_now = index_keys(now, &now_keys);
+    free(index_keys(now, &now_keys));
     PTD_CLEANUP_FREE uint32_t *in_now = ptd_xcalloc(old->defs.count, sizeof(uint32_t));
     PTD_CLEANUP_FREE unsigned char *matched = ptd_xcalloc(now->defs.count, 1);
     for (size_t i = 0; i < old->defs.count; i++) {
@@ -157,7 +158,6 @@ void ptd_difference_find(const struct ptd_ns_version *old, const struct ptd_ns_v
     for (size_t i = 0; i < now->defs.count; i++)
         if (!matched[i])
             add_different(out, true, (uint32_t)i);
-    (void)of_now;
     if (!is_in_order(old, in_now))
         compare_order(old, in_now, out);
 }

@@ -274,13 +274,11 @@ static void grow(uint64_t **masks, uint32_t **has, size_t *size, size_t need, si
 static int visit_fingerprint(const struct ptd_fingerprint *fp, void *arg)
 {
     struct ptd_impact *impact = arg;
-    const struct ptd_state_file *f = ptd_state_by_id(impact->ns.state, fp->file);
     if (fp->id <= 0)
         return 0;
     grow(&impact->fingerprints, &impact->fingerprint_has, &impact->fingerprint_size, (size_t)fp->id,
          impact->count);
-    uint32_t module =
-        f ? ptd_namespace_module(&impact->ns, (size_t)(f - impact->ns.state->files)) : PTD_NS_NONE;
+    uint32_t module = ptd_namespace_module(&impact->ns, fp->file);
     if (module == PTD_NS_NONE)
         return 0;
     uint32_t version = ptd_namespace_version(&impact->ns, module, fp->version);
@@ -350,15 +348,13 @@ static uint64_t judge_names(struct ptd_impact *impact, const struct ptd_spread *
 }
 
 /* The tests in a file may be others when anything that it defines is. */
-static bool changes_file(const struct ptd_impact *impact, const struct ptd_spread *s,
-                         uint32_t module)
+static bool changes_file(const struct ptd_spread *s, uint32_t module)
 {
     if (s->reach.by_module[module].count || s->reach.whole[module])
         return true;
     for (size_t i = 0; i < s->rule_count; i++)
         if (s->rules[i].touch.by_module[module].count)
             return true;
-    (void)impact;
     return false;
 }
 
@@ -389,9 +385,7 @@ struct ptd_impact_change *ptd_impact_of(struct ptd_impact *impact,
         for (size_t i = 0; i < impact->count; i++)
             masks[i] |= impact->depsets[id * impact->count + i];
     }
-    const struct ptd_state_file *f = ptd_state_by_id(impact->ns.state, node->file);
-    uint32_t module =
-        f ? ptd_namespace_module(&impact->ns, (size_t)(f - impact->ns.state->files)) : PTD_NS_NONE;
+    uint32_t module = ptd_namespace_module(&impact->ns, node->file);
     for (size_t i = 0; i < impact->count; i++) {
         struct ptd_impact_change *c = &impact->changes[i];
         if (!(has >> i & 1))
@@ -399,7 +393,7 @@ struct ptd_impact_change *ptd_impact_of(struct ptd_impact *impact,
         if (module != PTD_NS_NONE && !node->is_file)
             masks[i] |= judge_names(impact, &c->spread, module, node->name);
         if (is_hit(&c->spread, masks[i], node->is_file) ||
-            (node->is_file && module != PTD_NS_NONE && changes_file(impact, &c->spread, module)))
+            (node->is_file && module != PTD_NS_NONE && changes_file(&c->spread, module)))
             return c;
     }
     return NULL;

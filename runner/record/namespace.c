@@ -18,9 +18,11 @@ const char *ptd_namespace_text(const struct ptd_namespace *ns, uint32_t name)
     return ns->names.entries[name].key;
 }
 
-uint32_t ptd_namespace_module(const struct ptd_namespace *ns, size_t file)
+uint32_t ptd_namespace_module(const struct ptd_namespace *ns, ptd_id file)
 {
-    return file < ns->state->count && ns->by_file[file] ? ns->by_file[file] - 1 : PTD_NS_NONE;
+    const struct ptd_state_file *f = ptd_state_by_id(ns->state, file);
+    uint32_t number = f ? ns->by_file[f - ns->state->files] : 0;
+    return number ? number - 1 : PTD_NS_NONE;
 }
 
 uint32_t ptd_namespace_version(const struct ptd_namespace *ns, uint32_t module, ptd_id version)
@@ -150,15 +152,13 @@ static void add_module(struct ptd_namespace *ns, size_t file)
         ptd_namespace_add(ns, (uint32_t)ns->count - 1, f->version);
 }
 
-int ptd_namespace_init(struct ptd_namespace *ns, struct ptd_state *state, struct ptd_err *err)
+void ptd_namespace_init(struct ptd_namespace *ns, struct ptd_state *state)
 {
-    (void)err;
     *ns = (struct ptd_namespace){.state = state};
     ns->by_file = ptd_xcalloc(state->count, sizeof(uint32_t));
     for (size_t i = 0; i < state->count; i++)
         if (state->files[i].kind == PTD_FILE_SOURCE)
             add_module(ns, i);
-    return 0;
 }
 
 static void release_version(struct ptd_ns_version *v)
@@ -201,10 +201,7 @@ void ptd_namespace_release(struct ptd_namespace *ns)
 static struct ptd_ns_version *find_version(struct ptd_namespace *ns, ptd_id file, ptd_id version,
                                            uint32_t *module, uint32_t *index)
 {
-    const struct ptd_state_file *f = ptd_state_by_id(ns->state, file);
-    if (!f)
-        return NULL;
-    *module = ptd_namespace_module(ns, (size_t)(f - ns->state->files));
+    *module = ptd_namespace_module(ns, file);
     if (*module == PTD_NS_NONE)
         return NULL;
     *index = ptd_namespace_version(ns, *module, version);

@@ -67,7 +67,7 @@ struct ptd_namespace {
 };
 
 /* With the present versions of all sources. */
-int ptd_namespace_init(struct ptd_namespace *ns, struct ptd_state *state, struct ptd_err *err);
+void ptd_namespace_init(struct ptd_namespace *ns, struct ptd_state *state);
 void ptd_namespace_release(struct ptd_namespace *ns);
 /* Also a version that a record saw; its index. Pointers to versions and modules stay valid only
  * until the next of these. */
@@ -75,8 +75,8 @@ uint32_t ptd_namespace_add(struct ptd_namespace *ns, uint32_t module, ptd_id ver
 /* Reads what imports entered; call it when all versions are there. */
 int ptd_namespace_load_calls(struct ptd_namespace *ns, struct ptd_err *err);
 
-/* The module of a file of the state, or PTD_NS_NONE. */
-uint32_t ptd_namespace_module(const struct ptd_namespace *ns, size_t file);
+/* The module of a file, or PTD_NS_NONE. */
+uint32_t ptd_namespace_module(const struct ptd_namespace *ns, ptd_id file);
 uint32_t ptd_namespace_version(const struct ptd_namespace *ns, uint32_t module, ptd_id version);
 uint32_t ptd_namespace_name(struct ptd_namespace *ns, const char *text);
 const char *ptd_namespace_text(const struct ptd_namespace *ns, uint32_t name);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/path.h"
 #include "record/spread_internal.h"
 
 #define ANCESTORS_MAX 20
@@ -15,18 +16,12 @@ static bool is_one_of(const char *text, const char *const *words)
     return false;
 }
 
-static bool ends_with(const char *text, const char *tail)
-{
-    size_t n = strlen(text), m = strlen(tail);
-    return n >= m && strcmp(text + n - m, tail) == 0;
-}
-
 /* Bases from outside that do not look at what is in a class. */
 static bool is_plain_base(const char *name)
 {
     static const char *const names[] = {"object", "ABC", "Generic", "Protocol", "Exception", NULL};
-    return is_one_of(name, names) || ends_with(name, "Error") || ends_with(name, "Exception") ||
-           ends_with(name, "Warning");
+    return is_one_of(name, names) || ptd_path_ends_with(name, "Error") ||
+           ptd_path_ends_with(name, "Exception") || ptd_path_ends_with(name, "Warning");
 }
 
 static bool has_item(const struct ptd_ns_version *v, uint32_t class, const char *name)
@@ -196,8 +191,7 @@ static struct ptd_class_rule *rule_of(struct ptd_spread *s, uint32_t module, uin
         return NULL;
     struct ptd_class_rule *rule = &s->rules[s->rule_count++];
     *rule = (struct ptd_class_rule){.module = module, .name = name};
-    rule->touch.by_module = ptd_xcalloc(s->ns->count, sizeof(*rule->touch.by_module));
-    rule->touch.whole = ptd_xcalloc(s->ns->count, 1);
+    ptd_reach_init(&rule->touch, s->ns->count);
     rule->done = ptd_xcalloc(s->definitions, 1);
     ptd_reach_add(&rule->touch, module, name, false);
     return rule;

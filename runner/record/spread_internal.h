@@ -44,6 +44,42 @@ void ptd_spread_attributes(struct ptd_spread *s, struct ptd_place_of class,
 void ptd_spread_effects(struct ptd_spread *s, struct ptd_reach *reach, struct ptd_place_of at);
 void ptd_spread_bind(struct ptd_spread *s, uint32_t module, uint32_t name, bool fixture);
 
+/* Whose mentions are looked at. */
+enum ptd_asker {
+    PTD_BY_BLOCK,      /* a function that a test entered, or a value's definition */
+    PTD_BY_HEADER,     /* a function's, which annotations do not make another one */
+    PTD_BY_IMPORT_CALL /* a function that was called while its module was imported */
+};
+
+/* What a definition mentions itself, then what the functions mention that it called when its module
+ * was imported: `test` is asked about each. */
+typedef bool ptd_mention_test(const struct ptd_spread *s, const void *arg, uint32_t module,
+                              const struct ptd_ns_version *v, const struct ptd_mentions *m,
+                              enum ptd_asker by);
+
+/* Says whether it holds for a definition: for its mentions, for those of functions that it called
+ * when its module was imported, or because these get at everything. */
+bool ptd_spread_mentions(const struct ptd_spread *s, struct ptd_place_of at, ptd_mention_test *test,
+                         const void *arg);
+/* Something reached; something that touches the class of a rule (`arg`); one of its attributes. */
+ptd_mention_test ptd_asks_reach, ptd_asks_touch, ptd_asks_named;
+/* Lines that are not known may be those of any statement that can call something. */
+bool ptd_may_call(const struct ptd_definition *d);
+/* `__all__` names what is exported, and needs nothing of it. */
+bool ptd_is_export_list(const struct ptd_ns_version *v, const struct ptd_definition *d);
+
+void ptd_reach_init(struct ptd_reach *reach, size_t modules);
+void ptd_reach_release(struct ptd_reach *reach, size_t modules);
+/* Whether a function that an import called has this for adding to it only. */
+bool ptd_reach_only_adds(const struct ptd_reach *reach, uint32_t module, uint32_t name,
+                         uint32_t how);
+/* Names that an import statement gets from a module in which they are reached. */
+bool ptd_spread_imports(struct ptd_spread *s, struct ptd_reach *reach, struct ptd_place_of at);
+/* Somebody may have an instance of what is tainted by this name. */
+void ptd_spread_instance(struct ptd_spread *s, uint32_t name);
+/* An object that is known by this name may have been changed. */
+void ptd_spread_data(struct ptd_spread *s, struct ptd_reach *reach, uint32_t module, uint32_t name);
+
 /* Asked about the mentions of a definition, or of a block (`d` is NULL). */
 typedef bool ptd_lead_test(struct ptd_spread *s, uint32_t module, const struct ptd_ns_version *v,
                            const struct ptd_definition *d, const struct ptd_mentions *m);

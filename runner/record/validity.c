@@ -230,9 +230,7 @@ static unsigned char *find_wanted(const struct used_list *used, struct ptd_err *
 static void add_versions(struct ptd_namespace *ns, const struct used_list *used)
 {
     for (size_t i = 0; i < used->count; i++) {
-        const struct ptd_state_file *f = ptd_state_by_id(used->state, used->items[i].file);
-        uint32_t module =
-            f ? ptd_namespace_module(ns, (size_t)(f - used->state->files)) : PTD_NS_NONE;
+        uint32_t module = ptd_namespace_module(ns, used->items[i].file);
         if (module != PTD_NS_NONE && used->items[i].version > 0)
             ptd_namespace_add(ns, module, used->items[i].version);
     }
@@ -243,8 +241,7 @@ static int start_impact(struct ptd_impact *impact, const struct used_list *used,
 {
     PTD_CLEANUP_FREE struct ptd_impact_pair *pairs = ptd_xcalloc(used->count, sizeof(*pairs));
     size_t count = 0;
-    if (ptd_namespace_init(&impact->ns, used->state, err) < 0)
-        return -1;
+    ptd_namespace_init(&impact->ns, used->state);
     impact->namespace_made = true;
     add_versions(&impact->ns, used);
     if (ptd_namespace_load_calls(&impact->ns, err) < 0)
@@ -252,8 +249,7 @@ static int start_impact(struct ptd_impact *impact, const struct used_list *used,
     for (size_t i = 0; i < used->count; i++) {
         if (!wanted[i])
             continue;
-        const struct ptd_state_file *f = ptd_state_by_id(used->state, used->items[i].file);
-        uint32_t module = ptd_namespace_module(&impact->ns, (size_t)(f - used->state->files));
+        uint32_t module = ptd_namespace_module(&impact->ns, used->items[i].file);
         pairs[count++] = (struct ptd_impact_pair){
             module, ptd_namespace_version(&impact->ns, module, used->items[i].version),
             used->items[i].changed};
