@@ -325,8 +325,9 @@ static void settle_file(struct selector *s, struct file_view *file, const unsign
     if (ignored) {
         ignore_file(out, file);
     } else {
-        memmove(out->deselect + out->deselect_count, out->deselect + file->unaffected_from,
-                file->unaffected * sizeof(*out->deselect));
+        if (file->unaffected) /* there may be no array at all */
+            memmove(out->deselect + out->deselect_count, out->deselect + file->unaffected_from,
+                    file->unaffected * sizeof(*out->deselect));
         out->deselect_count += file->unaffected;
         for (size_t i = file->selected_from; i < end; i++) {
             if (part && part[i] != s->in->shard)
