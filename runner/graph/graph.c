@@ -207,6 +207,20 @@ static void resolve_absolute(struct making *m, const char *importer, const char 
     free(found.items);
 }
 
+/* The packages that a package is in. */
+static void add_packages_around(struct making *m, const char *dir)
+{
+    for (size_t len = strlen(dir); len > 0;) {
+        while (len > 0 && dir[len - 1] != '/')
+            len--;
+        len -= len > 0;
+        size_t file = len ? find_with(m, dir, len, "/__init__.py") : SIZE_MAX;
+        if (file == SIZE_MAX)
+            return;
+        push(&m->found, (uint32_t)file);
+    }
+}
+
 static void resolve_relative(struct making *m, const char *importer, const char *module,
                              const char *name)
 {
@@ -218,6 +232,7 @@ static void resolve_relative(struct making *m, const char *importer, const char 
         free(dir);
         dir = up;
     }
+    add_packages_around(m, dir);
     follow(m, dir, module + dots, &at, &m->found);
     take_name(m, &at, name, &m->found);
     free(dir);

@@ -120,6 +120,7 @@ static void packages_and_their_modules(void **state)
         "from . import prices\nfrom .tax.rates import RATE\nimport os.path\n");
     add(&w, "src/shop/prices.py", "");
     add(&w, "src/shop/tax/__init__.py", "");
+    add(&w, "src/shop/tax/local.py", "from .rates import RATE\n");
     add(&w, "src/shop/tax/rates.py", "from ..prices import vat\nfrom ... import nothing\n");
     add(&w, "tests/test_cart.py",
         "import shop.cart\nfrom shop import prices, Cart\nimport pytest\n");
@@ -131,11 +132,14 @@ static void packages_and_their_modules(void **state)
            "src/shop/__init__.py src/shop/prices.py src/shop/tax/__init__.py "
            "src/shop/tax/rates.py");
     expect(&w, "src/shop/tax/rates.py", false, "src/shop/__init__.py src/shop/prices.py");
+    expect(&w, "src/shop/tax/local.py", false,
+           "src/shop/__init__.py src/shop/tax/__init__.py src/shop/tax/rates.py");
     expect(&w, "tests/test_cart.py", false,
            "src/shop/__init__.py src/shop/cart.py src/shop/prices.py");
     expect(&w, "tests/test_help.py", false, "tests/helper.py");
     expect(&w, "src/shop/prices.py", true,
            "src/shop/cart.py src/shop/tax/rates.py tests/test_cart.py");
+    expect(&w, "src/shop/tax/rates.py", true, "src/shop/cart.py src/shop/tax/local.py");
     expect(&w, "tests/test_cart.py", true, "");
     size_t cart = ptd_graph_find(&w.graph, "src/shop/cart.py");
     struct ptd_graph_list outside = ptd_graph_outside(&w.graph, cart);
