@@ -14,19 +14,22 @@
  *                                             collected
  *     "keep": ["tests/test_b.py::t", ...]     node ids named on the command line: never deselected,
  *                                             nor is anything below them
- *     "settings": ["diff_opaque", ...],       keys of ours in pytest's section, which it has to know
+ *     "settings": ["diff_opaque", ...],       keys of ours in pytest's section, which it has to
+ *                                             know
  *     "markers": ["e2e"],                     tests with one of these are left out, and noted in
- * the file "marked" (below); [] = none are "shard": 0, "shards": 0,                this part of so
- * many, from 1; 0: all of it "here": ["tests/test_b.py::u", ...],    known tests of this shard
+ *                                             the file "marked" (below); []: none are
+ *     "shard": 0,                             which part, from 1
+ *     "shards": 0,                            of how many; 0: all of it
+ *     "here": ["tests/test_b.py::u", ...],    known tests of this shard
  *     "elsewhere": [...],                     known tests of other shards in files that are
  *                                             collected: they do not run, even if in "keep"
  *     "first": false,                         true: run in the order of "order"
  *     "order": [[...], [...], [...]],         known tests that failed, that are affected, and the
  *                                             rest, in the order to run; unknown ones come before
  *                                             the affected
- *     "slow": [["tests/test_b.py::u", 12.5], ...]  tests with the seconds that they took, the
- *                                             slowest first, to be spread over workers; [] = leave
- *                                             the order as it is
+ *     "slow": [["tests/test_b.py::u", 12.5]]  tests with the seconds that they took, the slowest
+ *                                             first, to be spread over workers; []: leave the order
+ *                                             as it is
  *   }
  *
  * A test that is in none of the lists runs: an unknown test id is a new test. With shards, it runs
