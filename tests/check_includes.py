@@ -31,12 +31,15 @@ MAY_USE = {
     "state": {"change", "store", "syntax", "contract", "base"},
     "record": {"journal", "state", "change", "store", "syntax", "contract", "base"},
     "passes": {"record", "state", "journal", "store", "syntax", "contract", "base"},
+    "remote": {"contract", "base"},
+    "transfer": {"contract", "base"},
     "merge": {"state", "store", "contract", "base"},
     "watch": {"change", "contract", "base"},
     "graph": {"change", "syntax", "contract", "base"},
     "cmd": {
         "graph",
         "passes",
+        "remote",
         "report",
         "watch",
         "merge",
@@ -66,6 +69,10 @@ RESERVED = {
     "nettle/sha2.h": ({"exchange", "serve"}, "nettle"),
     "tree_sitter/api.h": ({"syntax"}, "tree-sitter"),
     "xxhash.h": ({"base"}, "libxxhash"),
+    "curl/curl.h": ({"transfer"}, "libcurl"),
+    "hiredis.h": ({"transfer"}, "hiredis"),
+    "iniparser.h": ({"transfer"}, None),
+    "zstd.h": ({"transfer"}, "libzstd"),
     "Python.h": ({"embed"}, None),
 }
 

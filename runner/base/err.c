@@ -76,6 +76,7 @@ int ptd_err_exit_code(const struct ptd_err *err)
         return 2;
     case PTD_E_IO:
     case PTD_E_STORE:
+    case PTD_E_NET:
     case PTD_E_INTERNAL:
         return 3;
     }

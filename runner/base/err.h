@@ -18,6 +18,7 @@ enum ptd_code {
     PTD_E_IO,          /* file system: exit 3 */
     PTD_E_STORE,       /* database: exit 3 */
     PTD_E_PYTHON,      /* interpreter missing or unusable: exit 4 */
+    PTD_E_NET,         /* a server, or the way to it: exit 3 */
     PTD_E_INTERRUPTED, /* exit 2 */
     PTD_E_INTERNAL,    /* our fault: exit 3 */
 };

@@ -1,18 +1,20 @@
 #include "cmd/inspect.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "cmd/cmd.h"
+#include "cmd/databases.h"
 #include "cmd/inspect_parts.h"
 #include "cmd/prior.h"
 #include "config/project.h"
+#include "remote/remote.h"
 
 /* One environment's records, counted. */
 struct environment {
@@ -24,6 +26,7 @@ struct environment {
 
 struct summary {
     struct ptd_store *store;
+    const char *name;                 /* of the database, as it was given */
     struct environment *environments; /* owned */
     size_t environment_count, environment_cap;
     struct ptd_map test_nodes; /* ids of nodes that are tests */
@@ -177,7 +180,7 @@ static void add_outcomes(const struct environment *e, struct ptd_buf *out)
 
 static void add_text(const struct summary *s, struct ptd_buf *out)
 {
-    ptd_buf_addf(out, "%s\n", ptd_store_path(s->store));
+    ptd_buf_addf(out, "%s\n", s->name);
     ptd_buf_addf(out, "%-14s%.1f kB\n", "size", (double)s->size / 1000);
     ptd_buf_addf(out, "%-14s%zu in %zu file%s\n", "tests", s->tests, s->test_files,
                  s->test_files == 1 ? "" : "s");
@@ -200,7 +203,7 @@ static void add_text(const struct summary *s, struct ptd_buf *out)
 static void add_json(const struct summary *s, struct ptd_buf *out)
 {
     ptd_buf_adds(out, "{\"version\":1,\"database\":");
-    ptd_json_string(out, ptd_store_path(s->store));
+    ptd_json_string(out, s->name);
     ptd_buf_addf(out, ",\"size\":%llu,\"tests\":%zu,\"test_files\":%zu",
                  (unsigned long long)s->size, s->tests, s->test_files);
     ptd_buf_addf(out, ",\"sources\":%zu,\"other_files\":%zu,\"dependencies\":%zu,\"sets\":%zu",
@@ -238,9 +241,10 @@ static void add_list(struct summary *s, const char *name, struct ptd_buf *out)
     s->comma = "";
 }
 
-static int summarise(struct ptd_store *store, bool json, struct ptd_buf *out, struct ptd_err *err)
+static int summarise(struct ptd_store *store, const char *name, bool json, struct ptd_buf *out,
+                     struct ptd_err *err)
 {
-    struct summary s = {.store = store, .json = json, .comma = ""};
+    struct summary s = {.store = store, .name = name, .json = json, .comma = ""};
     int failed = count(&s, err) < 0 || ptd_store_each_run(store, see_run, &s, err) < 0;
     if (!failed) {
         (json ? add_json : add_text)(&s, out);
@@ -258,60 +262,66 @@ static int summarise(struct ptd_store *store, bool json, struct ptd_buf *out, st
     return failed ? -1 : 0;
 }
 
-/* The database that is meant: a file, a directory that holds one, or that of the project. */
-static char *database_path(const struct ptd_options *o, const char *name, struct ptd_err *err)
+/* The database that is meant: a file or URL, a directory that holds one, or that of the project. */
+static int find_database(const struct ptd_options *o, const char *name, struct ptd_databases *list,
+                         struct ptd_err *err)
 {
     struct stat st;
     struct ptd_project project;
+    PTD_CLEANUP_FREE char *path = NULL;
     if (!name) {
         if (ptd_project_find(o, &project, err) < 0)
-            return NULL;
-        char *path = ptd_path_join(project.cache_dir, "pyt-diff.db");
+            return -1;
+        path = ptd_path_join(project.cache_dir, "pyt-diff.db");
         ptd_project_release(&project);
-        return path;
+        if (access(path, F_OK) < 0) {
+            ptd_err_sys(err, PTD_E_STORE, "cannot open %s", path);
+            return ptd_err_hint(err, "nothing is recorded yet; run pyt-diff once");
+        }
+        return ptd_databases_add(list, path, err);
     }
-    if (stat(name, &st) < 0) {
-        ptd_err_sys(err, PTD_E_USAGE, "cannot open %s", name);
-        return NULL;
-    }
-    return S_ISDIR(st.st_mode) ? ptd_path_join(name, "pyt-diff.db") : ptd_xstrdup(name);
+    bool directory = !ptd_remote_is_url(name) && stat(name, &st) == 0 && S_ISDIR(st.st_mode);
+    path = directory ? ptd_path_join(name, "pyt-diff.db") : ptd_xstrdup(name);
+    if (ptd_databases_add(list, path, err) < 0)
+        return -1;
+    return list->count == 1 ? 0
+                            : ptd_err_set(err, PTD_E_USAGE, "there are %zu databases in %s",
+                                          list->count, list->items[0].name);
 }
 
 int ptd_inspect_open(const struct ptd_options *options, const char *name, struct ptd_store **out,
                      struct ptd_err *err)
 {
-    PTD_CLEANUP_FREE char *path = database_path(options, name, err);
-    if (!path)
-        return -1;
-    if (ptd_store_open_file(path, out, err) == 0)
-        return 0;
-    return name || err->sys_errno != ENOENT
-               ? -1
-               : ptd_err_hint(err, "nothing is recorded yet; run pyt-diff once");
+    struct ptd_databases list = {0};
+    int failed = find_database(options, name, &list, err) < 0 || ptd_databases_open(&list, err) < 0;
+    if (!failed) {
+        *out = list.items[0].store; /* a temporary file is there as long as it is open */
+        list.items[0].store = NULL;
+    }
+    ptd_databases_release(&list);
+    return failed ? -1 : 0;
 }
 
-static int inspect(struct ptd_store *store, const struct ptd_options *o, struct ptd_buf *out,
-                   struct ptd_err *err)
+static int inspect(struct ptd_store *store, const char *name, const struct ptd_options *o,
+                   struct ptd_buf *out, struct ptd_err *err)
 {
     if (o->inspect_test)
         return ptd_inspect_test(store, o->inspect_test, o->json, out, err);
     if (o->inspect_file)
         return ptd_inspect_file(store, o->inspect_file, o->json, out, err);
-    return summarise(store, o->json, out, err);
+    return summarise(store, name, o->json, out, err);
 }
 
 int ptd_cmd_inspect(struct ptd_options *options, int *status, struct ptd_err *err)
 {
     PTD_CLEANUP_BUF struct ptd_buf out = PTD_BUF_INIT;
-    struct ptd_store *store;
+    struct ptd_databases list = {0};
     *status = 0;
     if (options->inspect_test && options->inspect_file)
         return ptd_err_set(err, PTD_E_USAGE, "--test and --file exclude each other");
-    if (ptd_inspect_open(options, options->words[0], &store, err) < 0)
-        return -1;
-    int failed = inspect(store, options, &out, err);
-    ptd_store_close(store);
-    if (failed)
-        return -1;
-    return ptd_cmd_answer(&out, err);
+    int failed = find_database(options, options->words[0], &list, err) < 0 ||
+                 ptd_databases_open(&list, err) < 0 ||
+                 inspect(list.items[0].store, list.items[0].name, options, &out, err) < 0;
+    ptd_databases_release(&list);
+    return failed ? -1 : ptd_cmd_answer(&out, err);
 }

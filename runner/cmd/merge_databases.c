@@ -11,6 +11,7 @@
 #include "cmd/databases.h"
 #include "cmd/workspace.h"
 #include "merge/merge.h"
+#include "remote/remote.h"
 #include "store/transplant.h"
 
 /* What each input brought. */
@@ -73,6 +74,23 @@ static int write_out(const char *out, struct ptd_merge_input *inputs, size_t cou
     return failed ? -1 : 0;
 }
 
+/* Somebody else's upload of the same moment is not undone half: the last one is there as a whole.
+ */
+static int upload(struct ptd_databases *list, const char *url, struct ptd_merge_input *inputs,
+                  struct ptd_merge_result *result, struct ptd_err *err)
+{
+    if (ptd_remote_check(url, err) < 0 || ptd_databases_api(list, err) < 0)
+        return -1;
+    PTD_CLEANUP_FREE char *path = ptd_scratch_name(&list->scratch);
+    PTD_CLEANUP_FREE char *shown = ptd_remote_shown(url);
+    struct ptd_transfer transfer = {.url = url, .path = path};
+    if (merge_into(path, inputs, list->count, result, err) < 0)
+        return -1;
+    int failed = list->api->put(&transfer, err);
+    free(transfer.new_etag);
+    return failed ? ptd_err_wrap(err, "cannot upload to %s", shown) : 0;
+}
+
 int ptd_cmd_merge(struct ptd_options *options, int *status, struct ptd_err *err)
 {
     PTD_CLEANUP_BUF struct ptd_buf text = PTD_BUF_INIT;
@@ -91,13 +109,16 @@ int ptd_cmd_merge(struct ptd_options *options, int *status, struct ptd_err *err)
         for (size_t i = 0; i < list.count; i++)
             inputs[i] =
                 (struct ptd_merge_input){.store = list.items[i].store, .name = list.items[i].name};
-        failed = write_out(out, inputs, list.count, &result, err);
+        failed = ptd_remote_is_url(out) ? upload(&list, out, inputs, &result, err)
+                                        : write_out(out, inputs, list.count, &result, err);
     }
     if (!failed) {
         warn_of_commits(inputs, list.count);
         if (options->verbosity >= 0) {
             describe(inputs, list.count, &text);
-            ptd_buf_addf(&text, "%s: %zu test%s from %zu database%s\n", out, result.tests,
+            PTD_CLEANUP_FREE char *shown =
+                ptd_remote_is_url(out) ? ptd_remote_shown(out) : ptd_xstrdup(out);
+            ptd_buf_addf(&text, "%s: %zu test%s from %zu database%s\n", shown, result.tests,
                          result.tests == 1 ? "" : "s", list.count, list.count == 1 ? "" : "s");
         }
         failed = ptd_cmd_answer(&text, err);

@@ -19,6 +19,7 @@
 #include "cmd/plan.h"
 #include "cmd/prior.h"
 #include "cmd/questions.h"
+#include "cmd/remote_baseline.h"
 #include "cmd/scope.h"
 #include "cmd/since.h"
 #include "cmd/workspace.h"
@@ -29,6 +30,7 @@ struct run {
     struct ptd_options *options; /* borrowed */
     struct ptd_workspace w;
     struct ptd_verdict verdict;
+    struct ptd_remote_baseline remote;
     /* What pytest collects, relative to the root: its positional arguments or what stands for them;
      * owned, NULL-terminated; NULL = everything. */
     char **scope;
@@ -42,6 +44,7 @@ struct run {
     struct ptd_audit *audit;           /* with --audit, else NULL */
     struct ptd_e2e e2e;
     struct ptd_pass_cache passes;
+    bool unrecorded;    /* the results could not be put into the database */
     bool unknown_paths; /* an argument names nothing that exists: pytest knows what to say */
     int no_lines;       /* -1: the file of --line-coverage could not be written */
     int status;
@@ -82,6 +85,7 @@ static void release(struct run *r)
     ptd_verdict_release(&r->verdict);
     ptd_since_release(&r->since);
     free(r->request);
+    ptd_remote_baseline_release(&r->remote);
     ptd_workspace_close(&r->w);
 }
 
@@ -371,6 +375,8 @@ static int run_selected(struct run *r, struct ptd_session_result *result, struct
         ptd_session_dir_remove(&dir);
     else if (ingest(r, &dir, &facts) == 0)
         ptd_pass_cache_publish(&r->passes, &r->w, &r->recorded, r->verdict.selection.all_passed);
+    else
+        r->unrecorded = true;
     ptd_session_facts_release(&facts);
     return failed ? -1 : 0;
 }
@@ -539,7 +545,9 @@ static int run_without_store(struct run *r, struct ptd_err *err)
 
 static int open_and_decide(struct run *r, struct ptd_err *err)
 {
-    if (ptd_workspace_open(&r->w, r->options, err) < 0)
+    if (ptd_workspace_find(&r->w, r->options, err) < 0 ||
+        ptd_remote_baseline_load(&r->remote, &r->w.project, r->options, err) < 0 ||
+        ptd_workspace_enter(&r->w, err) < 0)
         return -1;
     make_scope(r);
     if (ptd_e2e_open(&r->w, &r->e2e, err) < 0 || ptd_pass_cache_open(&r->passes, &r->w, err) < 0)
@@ -554,6 +562,20 @@ static int open_and_decide(struct run *r, struct ptd_err *err)
     return ptd_workspace_rebuild(&r->w, err) < 0 ? -1 : decide(r, err);
 }
 
+/* --upload: only what a run has recorded to its end. */
+static int upload(struct run *r, struct ptd_err *err)
+{
+    bool ended = !r->signal && (r->status == 0 || r->status == 1 || r->status == 5);
+    bool refused = r->recorded.tracer_problem || r->recorded.root_problem;
+    if (!r->options->upload)
+        return 0;
+    if (ended && r->w.writable && !refused && !r->unrecorded)
+        return ptd_remote_baseline_save(&r->remote, &r->w.project, r->options, err);
+    ptd_err_set(err, PTD_E_NET, "nothing was uploaded to %s: %s", r->remote.shown,
+                ended ? "the run could not be recorded" : "the run did not come to its end");
+    return -1;
+}
+
 int ptd_cmd_run(struct ptd_options *options, int *status, struct ptd_err *err)
 {
     struct run r = {.options = options};
@@ -562,11 +584,17 @@ int ptd_cmd_run(struct ptd_options *options, int *status, struct ptd_err *err)
     if (ptd_line_coverage_check(options, err) < 0)
         return -1;
     int result = open_and_decide(&r, err);
-    *status = r.status;
     if (result == 0 && r.no_lines < 0 && r.status)
         ptd_warn("%s", err->msg);
     else if (r.no_lines < 0)
         result = -1;
+    if (result == 0 && upload(&r, err) < 0) {
+        if (r.status && r.status != 5)
+            ptd_warn("%s", err->msg);
+        else
+            result = -1;
+    }
+    *status = r.status;
     int ended_by = r.signal;
     release(&r);
     if (ended_by) {

@@ -260,11 +260,19 @@ static int open_without_writing(struct ptd_workspace *w, struct ptd_err *err)
     return open_data(w, err);
 }
 
-int ptd_workspace_open(struct ptd_workspace *w, struct ptd_options *options, struct ptd_err *err)
+int ptd_workspace_find(struct ptd_workspace *w, struct ptd_options *options, struct ptd_err *err)
 {
     *w = (struct ptd_workspace){.options = options};
-    if (use_project(w, err) < 0)
-        return -1;
+    return use_project(w, err);
+}
+
+int ptd_workspace_open(struct ptd_workspace *w, struct ptd_options *options, struct ptd_err *err)
+{
+    return ptd_workspace_find(w, options, err) < 0 ? -1 : ptd_workspace_enter(w, err);
+}
+
+int ptd_workspace_enter(struct ptd_workspace *w, struct ptd_err *err)
+{
     open_store(w);
     if (open_data(w, err) == 0)
         return 0;

@@ -40,6 +40,10 @@ struct ptd_workspace {
 /* The Python that the command line or the configuration names, else the one that is found. */
 int ptd_workspace_interpreter(const struct ptd_options *options, const struct ptd_project *project,
                               struct ptd_interpreter *out, struct ptd_err *err);
+/* The first half of opening: the project and its configuration, the interpreter. */
+int ptd_workspace_find(struct ptd_workspace *w, struct ptd_options *options, struct ptd_err *err);
+/* The second half: the store and the tree. */
+int ptd_workspace_enter(struct ptd_workspace *w, struct ptd_err *err);
 /* Opens everything; what is wrong but can be lived with is said on stderr. */
 int ptd_workspace_open(struct ptd_workspace *w, struct ptd_options *options, struct ptd_err *err);
 void ptd_workspace_close(struct ptd_workspace *w);

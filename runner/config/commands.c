@@ -78,8 +78,8 @@ const struct ptd_command ptd_command_table[] = {
     {"inspect", "[DATABASE]",
      "What is recorded",
      "A summary of the recorded data: tests, files, dependencies, environments, baselines and flaky"
-     " tests. DATABASE is a database file or the directory that holds one; without it, that of the"
-     " project is taken.",
+     " tests. DATABASE is a database file, the directory that holds one, or a URL; without it, that"
+     " of the project is taken.",
      of_inspect, own_inspect, sizeof(own_inspect) / sizeof(own_inspect[0]), 0, 1, false},
     {"watch", "[PATH ...] [-- PYTEST ARGUMENTS]",
      "Run the affected tests whenever a file is saved",
@@ -138,7 +138,8 @@ const struct ptd_command ptd_command_table[] = {
     {"merge", "OUT IN...",
      "Several databases become one",
      "Merge the recorded data of IN... into OUT, which is made, or replaced in one step. IN is a"
-     " database file or a directory (all files in it that end in .db).\n"
+     " database file, a directory (all files in it that end in .db), a URL, or a URL that ends in \"/\""
+     " (all below it that end in .db). OUT may be a URL.\n"
      "The shards of one commit add up to what one run of all tests would have recorded. Of different"
      " commits, each test keeps what was recorded of it: a warning names them. OUT has nothing but"
      " what the inputs have; to keep what is in it, name it among them.",

@@ -115,6 +115,7 @@ static const char tail[] =
     "\n"
     "Environment:\n"
     "  PYT_DIFF_CACHE_DIR  where the data lies, like --cache-dir\n"
+    "  PYT_DIFF_REMOTE     where the shared baseline lies, like --remote\n"
     "  VIRTUAL_ENV         the virtual environment to run in\n"
     "  DRYCI_SERVER, DRYCI_TOKEN, DRYCI_SALT, DRYCI_TIMEOUT\n"
     "                      the pass cache, like --pass-cache, --pass-token and so on\n"

@@ -201,6 +201,15 @@ const struct ptd_option_spec ptd_option_table[] = {
      "Where the data lies",
      "Where the data lies; default: pyt-diff in pytest's cache directory (.pytest_cache)."
      " [env: PYT_DIFF_CACHE_DIR]"},
+    {"--remote", "URL", false, set_text, AT(remote), NULL, PTD_GROUP_RECORD,
+     "Fetch the shared baseline from there",
+     "Before the run, fetch the baseline from URL when it has changed, and merge it beneath what is"
+     " recorded here: file:///DIR/, s3://BUCKET/PREFIX/, https://HOST/PATH, redis://HOST/DB. Any"
+     " failure stops the run. [env: PYT_DIFF_REMOTE] [config: remote, diff_remote_url]"},
+    {"--upload", NULL, false, set_flag, AT(upload), NULL, PTD_GROUP_RECORD, NULL,
+     "After the run, upload what is recorded to that URL, usually with --baseline."},
+    {"--offline", NULL, false, set_flag, AT(offline), NULL, PTD_GROUP_RECORD, NULL,
+     "Fetch nothing, whatever is configured."},
     {"--batch-size", "N", false, set_number, AT(batch_size), NULL, PTD_GROUP_RECORD, NULL,
      "Accepted for the sake of those who have it in their scripts (20); changes neither what runs"
      " nor what is recorded. [config: batch-size, diff_batch_size]"},
@@ -291,6 +300,9 @@ const struct ptd_option_spec ptd_option_table[] = {
      "--batch-size N"},
     {"--diff-cache-size", "N", false, set_number, AT(cache_size), NULL, PTD_GROUP_ALIAS, NULL,
      "--cache-size N"},
+    {"--diff-remote", "URL", false, set_text, AT(remote), NULL, PTD_GROUP_ALIAS, NULL,
+     "--remote URL"},
+    {"--diff-upload", NULL, false, set_flag, AT(upload), NULL, PTD_GROUP_ALIAS, NULL, "--upload"},
     {"--testmon", NULL, false, set_nothing, 0, NULL, PTD_GROUP_ALIAS, NULL,
      "What is done anyway."},
     {"--testmon-noselect", NULL, false, set_all, 0, NULL, PTD_GROUP_ALIAS, NULL, "--mode all"},

@@ -287,7 +287,18 @@ static int check_combination(struct parser *p)
                            : out->dry_run ? "--dry-run"
                            : out->json    ? "--json"
                                           : "--collect-only");
-    if (out->diff && !out->baseline)
+    bool as_diff = out->diff && !out->baseline;
+    if (out->upload && (out->no_record || as_diff || out->offline || out->off || out->dry_run ||
+                        out->json || out->collect_only))
+        return ptd_err_set(p->err, PTD_E_USAGE, "--upload and %s exclude each other",
+                           out->offline        ? "--offline"
+                           : out->off          ? "--no-testmon"
+                           : out->dry_run      ? "--dry-run"
+                           : out->json         ? "--json"
+                           : out->collect_only ? "--collect-only"
+                           : out->no_record    ? "--no-record"
+                                               : "--diff");
+    if (as_diff)
         out->since_baseline = out->no_record = true;
     return 0;
 }

@@ -102,6 +102,9 @@ struct ptd_options {
     const char *line_coverage; /* --line-coverage FILE, or NULL */
     const char *python;        /* --python PATH; NULL = discover */
     const char *cache_dir;     /* --cache-dir DIR, else $PYT_DIFF_CACHE_DIR, else NULL */
+    const char *remote;        /* --remote URL, or NULL */
+    bool upload;               /* --upload: what is recorded goes there */
+    bool offline;              /* --offline: nothing is fetched */
     int batch_size;            /* --batch-size, --diff-batch-size; accepted, see --help */
     int cache_size;            /* --cache-size, --diff-cache-size */
 

@@ -52,6 +52,7 @@ struct ptd_project {
     /* Of the pass cache; NULL: not set. A token may be "@FILE", relative to the rootdir. */
     char *pass_cache, *pass_token, *pass_salt;
     int pass_timeout; /* seconds */
+    char *remote;     /* URL of the shared baseline; NULL */
     char *python;     /* a path relative to the rootdir, or a name; NULL */
     /* Unknown keys of [tool.pyt-diff], and of pytest's section that are nearly ours: one line each
      * for stderr, with the nearest match; owned. */

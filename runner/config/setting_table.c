@@ -112,6 +112,18 @@ static int token(struct ptd_project *project, const struct ptd_setting_spec *spe
     return 0;
 }
 
+static int url(struct ptd_project *project, const struct ptd_setting_spec *spec,
+               const struct ptd_setting_said *said, struct ptd_err *err)
+{
+    char **out = field(project, spec);
+    const char *value = said->setting->text;
+    if (said->setting->kind != PTD_TOML_STRING || (*value && !strstr(value, "://")))
+        return wrong(said, "a URL", err);
+    free(*out);
+    *out = *value ? ptd_xstrdup(value) : NULL;
+    return 0;
+}
+
 static int names(struct ptd_project *project, const struct ptd_setting_spec *spec,
                  const struct ptd_setting_said *said, struct ptd_err *err)
 {
@@ -205,6 +217,13 @@ const struct ptd_setting_spec ptd_setting_table[] = {
      .fallback = "3",
      .apply = number,
      .offset = AT(pass_timeout)},
+    {.key = "remote",
+     .pytest = "diff_remote_url",
+     .variable = "PYT_DIFF_REMOTE",
+     .option = "--remote",
+     .secret = true, /* it may hold a password */
+     .apply = url,
+     .offset = AT(remote)},
     {.key = "batch-size",
      .pytest = "diff_batch_size",
      .variable = "PYT_DIFF_BATCH_SIZE",

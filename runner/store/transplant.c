@@ -133,6 +133,21 @@ int ptd_store_prune_all(struct ptd_store *store, struct ptd_err *err)
     return ptd_store_run(store, prune, err, "cannot write");
 }
 
+/* Interpreters, what is installed, answers that were kept, what was fetched when. */
+static int forget_machine(const char *path, struct ptd_err *err)
+{
+    struct ptd_store *copy;
+    if (ptd_store_open_existing(path, &copy, err) < 0)
+        return -1;
+    int rc = sqlite3_exec(copy->db,
+                          "PRAGMA journal_mode = MEMORY; DELETE FROM meta WHERE key NOT IN"
+                          " ('search_path', 'endings', 'programs', 'doctests')",
+                          NULL, NULL, NULL);
+    int failed = rc == SQLITE_OK ? 0 : ptd_store_fail(copy, err, "cannot write");
+    ptd_store_close(copy);
+    return failed;
+}
+
 int ptd_store_copy_to(struct ptd_store *store, const char *path, struct ptd_err *err)
 {
     sqlite3_stmt *stmt = NULL;
@@ -143,7 +158,18 @@ int ptd_store_copy_to(struct ptd_store *store, const char *path, struct ptd_err 
     }
     int failed = rc == SQLITE_DONE ? 0 : ptd_store_fail(store, err, "cannot be copied");
     sqlite3_finalize(stmt);
-    return failed;
+    return failed ? -1 : forget_machine(path, err);
+}
+
+int ptd_store_check(struct ptd_store *store, struct ptd_err *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    bool sound =
+        sqlite3_prepare_v2(store->db, "PRAGMA quick_check(1)", -1, &stmt, NULL) == SQLITE_OK &&
+        sqlite3_step(stmt) == SQLITE_ROW &&
+        strcmp((const char *)sqlite3_column_text(stmt, 0), "ok") == 0;
+    sqlite3_finalize(stmt);
+    return sound ? 0 : ptd_err_set(err, PTD_E_STORE, "%s is corrupt", store->path);
 }
 
 /* Into the database that is there, as one transaction of it. */

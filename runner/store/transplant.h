@@ -10,7 +10,10 @@
 
 /* Makes a new database at this path, where nothing may be; in one piece after ptd_store_close. */
 int ptd_store_create_file(const char *path, struct ptd_store **out, struct ptd_err *err);
-/* Writes a compact copy, of one moment, to a path where nothing may be. */
+/* Reads all of it: PTD_E_STORE when it is damaged. */
+int ptd_store_check(struct ptd_store *store, struct ptd_err *err);
+/* Writes a compact copy, of one moment, to a path where nothing may be; without what is known of
+ * this machine only. */
 int ptd_store_copy_to(struct ptd_store *store, const char *path, struct ptd_err *err);
 /*
  * Puts the database `from` in the place of `to`: whoever uses `to` sees the old or the new one. A

@@ -349,8 +349,9 @@ static void exit_codes(void **state)
 {
     (void)state;
     static const int codes[] = {
-        [PTD_E_OK] = 0,    [PTD_E_USAGE] = 4,  [PTD_E_CONFIG] = 4,      [PTD_E_IO] = 3,
-        [PTD_E_STORE] = 3, [PTD_E_PYTHON] = 4, [PTD_E_INTERRUPTED] = 2, [PTD_E_INTERNAL] = 3,
+        [PTD_E_OK] = 0,  [PTD_E_USAGE] = 4,       [PTD_E_CONFIG] = 4,
+        [PTD_E_IO] = 3,  [PTD_E_STORE] = 3,       [PTD_E_PYTHON] = 4,
+        [PTD_E_NET] = 3, [PTD_E_INTERRUPTED] = 2, [PTD_E_INTERNAL] = 3,
     };
     for (size_t i = 0; i < COUNT(codes); i++) {
         struct ptd_err err = {.code = (enum ptd_code)i};
