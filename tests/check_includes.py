@@ -64,12 +64,11 @@ MAY_USE = {
 RESERVED = {
     "sqlite3.h": ({"store", "lines", "serve"}, "sqlite3"),
     "microhttpd.h": ({"serve"}, "libmicrohttpd"),
-    "curl/curl.h": ({"exchange"}, "libcurl"),
     "jansson.h": ({"exchange", "serve"}, "jansson"),
     "nettle/sha2.h": ({"exchange", "serve"}, "nettle"),
     "tree_sitter/api.h": ({"syntax"}, "tree-sitter"),
     "xxhash.h": ({"base"}, "libxxhash"),
-    "curl/curl.h": ({"transfer"}, "libcurl"),
+    "curl/curl.h": ({"exchange", "transfer"}, "libcurl"),
     "hiredis.h": ({"transfer"}, "hiredis"),
     "iniparser.h": ({"transfer"}, None),
     "zstd.h": ({"transfer"}, "libzstd"),
