@@ -461,6 +461,24 @@ def test_a_run_without_data_asks_nothing(a, tmp_path):
     assert len(fresh.run().names) == 5
 
 
+def test_our_own_variables_do_not_count(tmp_path, server):
+    """A test that goes through all variables one by one sees those of the pass cache as well."""
+    a = Machine(tmp_path / "a", server, server.ci)
+    a.write(
+        "test_environment.py",
+        """
+        import os
+
+        def test_environment():
+            assert all(isinstance(os.environ[name], str) for name in list(os.environ))
+        """,
+    )
+    bare = dict.fromkeys(("DRYCI_SERVER", "DRYCI_TOKEN", "DRYCI_TIMEOUT"))
+    a.record(env=bare)
+    assert_idle(a.run())
+    assert_idle(a.run(env=bare))
+
+
 # ---- settings ----
 
 
