@@ -307,7 +307,16 @@ def test_names_that_modules_import_from_one_another(project):
     )
     project.write(
         "pack/ring.py",
-        "try:\n    from pack.back import Ring\nexcept ImportError:\n    Ring = object\n\n\nclass Own(Ring):\n    value = 1\n",
+        """
+        try:
+            from pack.back import Ring
+        except ImportError:
+            Ring = object
+
+
+        class Own(Ring):
+            value = 1
+        """,
     )
     project.write(
         "pack/back.py",

@@ -15,7 +15,8 @@ static void lists_of_modules_stay_where_they_are(void **state)
     must(ptd_state_add(&world->w.state, PTD_FILE_SOURCE, "other.py", &at, &err), &err);
     must(ptd_state_add(&world->w.state, PTD_FILE_SOURCE, "lib.py", &at, &err), &err);
     ptd_namespace_init(&ns, &world->w.state);
-    uint32_t lib = ptd_namespace_module(&ns, world->w.state.files[at].id), other = ptd_namespace_name(&ns, "other");
+    uint32_t lib = ptd_namespace_module(&ns, world->w.state.files[at].id),
+             other = ptd_namespace_name(&ns, "other");
     const struct ptd_u32s *held = ptd_namespace_resolve(&ns, lib, other);
     assert_int_equal(held->count, 1);
     for (int i = 0; i < 1000; i++) {
