@@ -6,6 +6,7 @@ import sqlite3
 import pytest
 from project import PYTHON, Project, assert_idle, has_module
 
+PYTHONS = [p for p in os.environ.get("PTD_TEST_PYTHONS", "").split(":") if p] or [PYTHON]
 needs_xdist = pytest.mark.skipif(not has_module("xdist"), reason="no pytest-xdist")
 needs_cov = pytest.mark.skipif(not has_module("pytest_cov"), reason="no pytest-cov")
 
@@ -321,6 +322,22 @@ def test_hosts_record_the_same(tmp_path):
     assert "exec" in ran
     assert all(names == ran["exec"] for names in ran.values()), ran
     assert ran["exec"] == {"test_fails", *("test_connected[%d]" % n for n in range(6))}
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_each_python_selects_the_same(project, python):
+    project.python = python
+    fill(project)
+    first = project.run()
+    assert first.status == 1 and "3 failed, 21 passed, 3 skipped" in first.out, first
+    assert project.run().names == {"test_fails"}
+    project.replace("lib.py", "return 1", "return 1 + 0")
+    assert project.run().names == {"test_fails", "test_one"}
+    project.replace("lib.py", "return 3", "return 4")
+    assert project.run().names == {"test_fails", *("test_connected[%d]" % n for n in range(6))}
+    project.replace("lib.py", "return 2", "return 3")
+    assert project.run().names == {"test_fails"}
+    assert_idle(project.run())
 
 
 def test_python_under_test_is_the_one_named(project):
