@@ -2,8 +2,7 @@
 
 #include <string.h>
 
-/* Length of the well-formed UTF-8 sequence at `s`, 0 when there is none. */
-static size_t utf8_length(const unsigned char *s)
+size_t ptd_utf8_length(const unsigned char *s)
 {
     if (s[0] < 0x80)
         return 1;
@@ -25,7 +24,7 @@ void ptd_json_string(struct ptd_buf *out, const char *text)
     const unsigned char *s = (const unsigned char *)text;
     ptd_buf_addc(out, '"');
     while (*s) {
-        size_t n = utf8_length(s);
+        size_t n = ptd_utf8_length(s);
         if (n == 0) {
             ptd_buf_addf(out, "\\udc%02x", *s++);
             continue;

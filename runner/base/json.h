@@ -8,4 +8,7 @@
  * them. */
 void ptd_json_string(struct ptd_buf *out, const char *s);
 
+/* Length of the well-formed UTF-8 sequence at `s` (NUL-terminated), 0 when there is none. */
+size_t ptd_utf8_length(const unsigned char *s);
+
 #endif

@@ -120,6 +120,23 @@ static void add_settings(struct ptd_buf *out)
     ptd_buf_addc(out, ']');
 }
 
+static void add_reports(struct ptd_buf *out, const struct ptd_plan *plan)
+{
+    const struct ptd_run_report *r = plan->reasons;
+    ptd_buf_addf(out, ",\n\"reports\":%s", plan->reports ? "true" : "false");
+    if (!r)
+        return;
+    ptd_buf_addf(out, ",\n\"total\":%zu,\n\"selected\":%zu,\n\"reasons\":{", r->total, r->selected);
+    for (size_t i = 0; i < r->count; i++) {
+        ptd_buf_adds(out, i ? ",\n" : "\n");
+        ptd_json_string(out, r->items[i].name);
+        ptd_buf_addc(out, ':');
+        ptd_json_string(out, r->items[i].reason);
+    }
+    ptd_buf_adds(out, "},\n\"otherwise\":");
+    ptd_json_string(out, r->otherwise);
+}
+
 static int write_file(const char *path, const struct ptd_buf *text, struct ptd_err *err)
 {
     PTD_CLEANUP_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -152,6 +169,7 @@ int ptd_plan_write(const char *session_dir, const struct ptd_plan *plan, struct 
     add_shard(&out, plan);
     add_order(&out, plan);
     add_slow(&out, plan);
+    add_reports(&out, plan);
     ptd_buf_adds(&out, "}\n");
     return write_file(path, &out, err);
 }

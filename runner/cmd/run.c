@@ -20,6 +20,7 @@
 #include "cmd/prior.h"
 #include "cmd/questions.h"
 #include "cmd/remote_baseline.h"
+#include "cmd/reports.h"
 #include "cmd/scope.h"
 #include "cmd/since.h"
 #include "cmd/workspace.h"
@@ -44,7 +45,8 @@ struct run {
     struct ptd_audit *audit;           /* with --audit, else NULL */
     struct ptd_e2e e2e;
     struct ptd_pass_cache passes;
-    bool unrecorded;    /* the results could not be put into the database */
+    bool unrecorded; /* the results could not be put into the database */
+    struct ptd_reports reports;
     bool unknown_paths; /* an argument names nothing that exists: pytest knows what to say */
     int no_lines;       /* -1: the file of --line-coverage could not be written */
     int status;
@@ -82,6 +84,7 @@ static void release(struct run *r)
     ptd_audit_free(r->audit);
     ptd_e2e_release(&r->e2e);
     ptd_pass_cache_release(&r->passes);
+    ptd_reports_release(&r->reports);
     ptd_verdict_release(&r->verdict);
     ptd_since_release(&r->since);
     free(r->request);
@@ -174,6 +177,7 @@ static void say(struct run *r)
     PTD_CLEANUP_BUF struct ptd_buf text = PTD_BUF_INIT;
     struct ptd_summary summary = summary_of(r);
     bool idle = !r->verdict.selection.count && !summary.no_data && !r->everything;
+    ptd_reports_begin(&r->reports, &r->w, &summary);
     if ((r->options->verbosity < 0 && !r->options->decision_log) ||
         (idle && r->options->quiet_idle))
         return;
@@ -363,8 +367,12 @@ static int run_selected(struct run *r, struct ptd_session_result *result, struct
         .selection = &r->verdict.selection,
         .keep = (const char *const *)r->keep,
         .markers = ptd_e2e_markers(&r->e2e),
+        .reports = r->reports.outcomes,
+        .reasons = o->junit ? &r->reports.run : NULL,
     };
     failed = ptd_plan_write(dir.path, &plan, err) < 0 || run_session(r, &request, result, err) < 0;
+    if (!failed)
+        ptd_reports_collect(&r->reports, dir.path, result->status);
     /* What was interrupted has not come out otherwise. */
     if (result->status == 2 || result->signal)
         facts.prior = NULL;
@@ -492,6 +500,7 @@ static int decide(struct run *r, struct ptd_err *err)
         r->verdict.selection.total = total;
         say(r);
         ptd_line_coverage_idle(o);
+        ptd_reports_finish(&r->reports, &r->recorded);
         r->status = o->fail_if_none ? 5 : 0;
         return 0;
     }
@@ -505,6 +514,7 @@ static int decide(struct run *r, struct ptd_err *err)
         if (!o->shards)
             remember_idle(r);
         ptd_line_coverage_idle(o);
+        ptd_reports_finish(&r->reports, &r->recorded);
         if (o->baseline && r->w.writable && mark_baseline(r, err) < 0)
             return -1;
         r->status = o->fail_if_none ? 5 : 0;
@@ -519,7 +529,9 @@ static int decide(struct run *r, struct ptd_err *err)
         ptd_warn("a test ended the interpreter; it and those behind it have not passed");
         r->status = 1;
     }
-    return conclude(r, err);
+    int failed = conclude(r, err);
+    ptd_reports_finish(&r->reports, &r->recorded);
+    return failed;
 }
 
 static int run_without_store(struct run *r, struct ptd_err *err)
@@ -581,6 +593,7 @@ int ptd_cmd_run(struct ptd_options *options, int *status, struct ptd_err *err)
     struct run r = {.options = options};
     r.everything =
         !options->first && (options->mode == PTD_MODE_ALL || options->force || options->audit);
+    ptd_reports_open(&r.reports, options);
     if (ptd_line_coverage_check(options, err) < 0)
         return -1;
     int result = open_and_decide(&r, err);

@@ -119,6 +119,16 @@ static int set_no_tests(struct ptd_options *options, const struct ptd_option_spe
     return 0;
 }
 
+static int set_format(struct ptd_options *options, const struct ptd_option_spec *spec,
+                      const char *value, struct ptd_err *err)
+{
+    int at = choice(spec->choices, value);
+    if (at < 0)
+        return wrong_choice(spec, value, err);
+    options->format = (enum ptd_format)(at + 1);
+    return 0;
+}
+
 /* The count of workers becomes pytest's "-n"; the parser does that. */
 static int check_parallel(struct ptd_options *options, const struct ptd_option_spec *spec,
                           const char *value, struct ptd_err *err)
@@ -271,6 +281,10 @@ const struct ptd_option_spec ptd_option_table[] = {
      "Print what would run, with reasons, as JSON",
      "Print the answer as JSON on standard output: the selection with its reasons (nothing runs), the"
      " audit, or what a command says."},
+    {"--output-format", "FORMAT", false, set_format, 0, "text|json|github", PTD_GROUP_SELECT, NULL,
+     "text; json: the same as --json; github: annotations for what was selected, for failures and"
+     " flaky tests, and a section of the job summary ($GITHUB_STEP_SUMMARY). Default: github when"
+     " GITHUB_ACTIONS is true, else text. [env: GITHUB_ACTIONS]"},
     {"--no-tests", "WHAT", false, set_no_tests, 0, "pass|fail", PTD_GROUP_SELECT, NULL,
      "When no test is affected: pass (exit 0, default) or fail (exit 5)."},
 

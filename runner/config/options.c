@@ -263,6 +263,7 @@ static int check_difference(struct parser *p)
 static int check_combination(struct parser *p)
 {
     struct ptd_options *out = p->out;
+    out->json = out->json || out->format == PTD_FORMAT_JSON;
     if (check_difference(p) != 0)
         return -1;
     if (out->force && !out->baseline) {
@@ -287,6 +288,9 @@ static int check_combination(struct parser *p)
                            : out->dry_run ? "--dry-run"
                            : out->json    ? "--json"
                                           : "--collect-only");
+    if (out->json && (out->format == PTD_FORMAT_TEXT || out->format == PTD_FORMAT_GITHUB))
+        return ptd_err_set(p->err, PTD_E_USAGE, "--json and --output-format %s exclude each other",
+                           out->format == PTD_FORMAT_TEXT ? "text" : "github");
     bool as_diff = out->diff && !out->baseline;
     if (out->upload && (out->no_record || as_diff || out->offline || out->off || out->dry_run ||
                         out->json || out->collect_only))
@@ -342,6 +346,7 @@ int ptd_options_apply_addopts(struct ptd_options *options, const char *addopts, 
     options->collect_only |= said.collect_only;
     options->debugger |= said.debugger;
     options->narrowed |= said.narrowed;
+    options->junit |= said.junit;
     options->args_file |= said.args_file;
     if (!options->parallel_set)
         options->parallel = said.parallel;

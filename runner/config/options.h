@@ -39,6 +39,14 @@ struct ptd_pass_options {
     bool no_ask, no_publish; /* --dryci-no-skip, --dryci-no-publish */
 };
 
+/* --output-format */
+enum ptd_format {
+    PTD_FORMAT_AUTO, /* not said: github where GITHUB_ACTIONS is true, else text */
+    PTD_FORMAT_TEXT,
+    PTD_FORMAT_JSON, /* the same as --json */
+    PTD_FORMAT_GITHUB,
+};
+
 /* Of `pyt-diff serve`; 0 and NULL: the server's own defaults (serve/arguments.h). */
 struct ptd_serve_options {
     const char *database, *listen, *project;
@@ -93,6 +101,7 @@ struct ptd_options {
     enum ptd_e2e_choice e2e; /* --exclude-e2e, --no-exclude-e2e */
     bool audit;              /* --audit: run everything, report what would have been missed */
     bool json;               /* --json: the selection as JSON on stdout, nothing is run */
+    enum ptd_format format;  /* --output-format text|json|github */
     bool fail_if_none;       /* --no-tests=fail: exit 5 when nothing is affected (default: pass) */
     enum ptd_mode mode;      /* --mode affected|all; --testmon-noselect is `all` */
     enum ptd_host host;      /* --host auto|embed|preload|exec */
@@ -124,6 +133,7 @@ struct ptd_options {
     bool collect_only;   /* --co, --collect-only */
     bool debugger;       /* --pdb, --trace */
     bool parallel;       /* -n given (not 0) */
+    bool junit;          /* --junit-xml */
     bool narrowed;       /* -k, -m and the like: which tests that leaves is not known */
     const char **paths;  /* positional arguments: "dir", "file.py", "file.py::node"; owned array of
                             borrowed */

@@ -61,6 +61,7 @@ static void apply(struct ptd_pytest_args *args, const struct ptd_pytest_option *
     out->informational |= (flags & PTD_PO_INFORMS) != 0;
     out->collect_only |= (flags & PTD_PO_COLLECTS) != 0;
     out->debugger |= (flags & PTD_PO_DEBUGS) != 0;
+    out->junit |= (flags & PTD_PO_JUNIT) != 0;
     out->narrowed |= (flags & PTD_PO_NARROWS) != 0;
     if (flags & PTD_PO_VERBOSE)
         out->verbosity++;

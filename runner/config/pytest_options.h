@@ -31,6 +31,7 @@ enum {
     PTD_PO_IGNORE = 1 << 19,
     PTD_PO_DESELECT = 1 << 20,
     PTD_PO_NARROWS = 1 << 21, /* fewer tests than the paths say, by what only pytest knows */
+    PTD_PO_JUNIT = 1 << 22,
 };
 
 struct ptd_pytest_option {

@@ -30,6 +30,12 @@
  *     "slow": [["tests/test_b.py::u", 12.5]]  tests with the seconds that they took, the slowest
  *                                             first, to be spread over workers; []: leave the order
  *                                             as it is
+ *     "reports": false,                       true: write the file "reports" (below)
+ *     "total": 840,                           known tests; this and what follows is there when
+ *                                             properties for a JUnit file are wanted
+ *     "selected": 2,                          how many of them were selected
+ *     "reasons": {"tests/a.py::u": "b.py: f"},  why tests and files run
+ *     "otherwise": "new test"                 why those run that it does not name
  *   }
  *
  * A test that is in none of the lists runs: an unknown test id is a new test. With shards, it runs
@@ -38,6 +44,11 @@
  * "marked" in the session directory: the paths of the files that were collected, as node ids begin
  * with them, then an empty one, then the node ids of tests with one of the markers; a NUL behind
  * each.
+ *
+ * "reports" in the session directory, appended to as each test ends: node id, outcome (enum
+ * ptd_outcome), duration in microseconds, absolute path and line (from 1) of the place that failed
+ * ("" and 0: none), message; a NUL behind each. A file that could not be collected is told with its
+ * path in place of the node id.
  */
 #ifndef PTD_CONTRACT_PLAN_H
 #define PTD_CONTRACT_PLAN_H
@@ -45,6 +56,7 @@
 #define PTD_PLAN_VERSION 1
 #define PTD_PLAN_FILE    "plan.json"
 #define PTD_MARKED_FILE  "marked"
+#define PTD_REPORTS_FILE "reports"
 #define PTD_ENV_SESSION  "PYT_DIFF_SESSION"
 /* Absolute path of the tracer's shared object, for the preload stub and the exec host. */
 #define PTD_ENV_TRACER "PYT_DIFF_TRACER"

@@ -12,7 +12,7 @@
 /* Times below are not worth a word, in microseconds. */
 #define NOTEWORTHY_US 1000000
 
-static const char *reason_text(const struct ptd_summary *s, const struct ptd_selected *item)
+const char *ptd_summary_reason(const struct ptd_summary *s, const struct ptd_selected *item)
 {
     switch (item->reason) {
     case PTD_REASON_NEW:
@@ -33,7 +33,7 @@ static const char *reason_text(const struct ptd_summary *s, const struct ptd_sel
     return "";
 }
 
-static const char *reason_slug(enum ptd_reason reason)
+const char *ptd_summary_slug(enum ptd_reason reason)
 {
     static const char *const slugs[] = {
         [PTD_REASON_NEW] = "new",           [PTD_REASON_CHANGED] = "changed",
@@ -56,7 +56,7 @@ static void add_causes(const struct ptd_summary *s, struct ptd_buf *out)
     const struct ptd_selection *sel = s->selection;
     for (size_t i = 0; i < sel->count; i++)
         if (!s->first || sel->items[i].reason != PTD_REASON_ALL)
-            ptd_map_puts(&causes, reason_text(s, &sel->items[i]), 0);
+            ptd_map_puts(&causes, ptd_summary_reason(s, &sel->items[i]), 0);
     for (size_t i = 0; i < causes.count && i < CAUSES_SHOWN; i++)
         ptd_buf_addf(out, "%s%s", i ? "; " : "", causes.entries[i].key);
     if (causes.count > CAUSES_SHOWN)
@@ -240,11 +240,19 @@ void ptd_summary_line(const struct ptd_summary *s, struct ptd_buf *out)
 
 /* Of a shard nobody knows what the others have saved; what pytest leaves out by itself it would
  * have left out anyway. */
-void ptd_summary_saved(const struct ptd_summary *s, struct ptd_buf *out)
+uint64_t ptd_summary_spared(const struct ptd_summary *s)
 {
     const struct ptd_selection *sel = s->selection;
     if (s->no_data || s->everything || s->first || s->shards || s->narrowed ||
-        sel->spared_us <= NOTEWORTHY_US || sel->total <= sel->tests)
+        sel->total <= sel->tests)
+        return 0;
+    return sel->spared_us;
+}
+
+void ptd_summary_saved(const struct ptd_summary *s, struct ptd_buf *out)
+{
+    const struct ptd_selection *sel = s->selection;
+    if (ptd_summary_spared(s) <= NOTEWORTHY_US)
         return;
     size_t count = sel->total - sel->tests;
     ptd_buf_addf(out, "pyt-diff: %zu test%s not run, about ", count, plural(count));
@@ -256,7 +264,7 @@ void ptd_summary_reasons(const struct ptd_summary *s, struct ptd_buf *out)
 {
     const struct ptd_selection *sel = s->selection;
     for (size_t i = 0; i < sel->count; i++)
-        ptd_buf_addf(out, "  %s: %s\n", sel->items[i].name, reason_text(s, &sel->items[i]));
+        ptd_buf_addf(out, "  %s: %s\n", sel->items[i].name, ptd_summary_reason(s, &sel->items[i]));
 }
 
 void ptd_summary_list(const struct ptd_summary *s, struct ptd_buf *out)
@@ -306,8 +314,8 @@ static void add_json_item(const struct ptd_summary *s, const struct ptd_selected
 {
     ptd_buf_adds(out, item->is_file ? "{\"path\":" : "{\"nodeid\":");
     ptd_json_string(out, item->name);
-    ptd_buf_addf(out, ",\"reason\":\"%s\",\"detail\":", reason_slug(item->reason));
-    ptd_json_string(out, reason_text(s, item));
+    ptd_buf_addf(out, ",\"reason\":\"%s\",\"detail\":", ptd_summary_slug(item->reason));
+    ptd_json_string(out, ptd_summary_reason(s, item));
     if (item->duration_us)
         ptd_buf_addf(out, ",\"duration\":%.6f", (double)item->duration_us / 1e6);
     ptd_buf_addc(out, '}');

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "select/select.h"
@@ -40,6 +41,12 @@ void ptd_summary_line(const struct ptd_summary *summary, struct ptd_buf *out);
 /* After a run, what it has saved; nothing when that is not known or not worth a line.
  * "pyt-diff: 838 tests not run, about 34 s saved\n" */
 void ptd_summary_saved(const struct ptd_summary *summary, struct ptd_buf *out);
+/* What it has saved, in microseconds; 0 when that is not known. */
+uint64_t ptd_summary_spared(const struct ptd_summary *summary);
+/* Why it was selected, "src/cart.py: Cart.total"; valid until the next call. */
+const char *ptd_summary_reason(const struct ptd_summary *summary, const struct ptd_selected *item);
+/* The same in one word, "changed"; static. */
+const char *ptd_summary_slug(enum ptd_reason reason);
 /* One line per selected test: "  tests/test_a.py::t: src/cart.py: Cart.total\n" */
 void ptd_summary_reasons(const struct ptd_summary *summary, struct ptd_buf *out);
 /* Node ids, one per line, an empty line, and a count as `pytest --collect-only -q` gives it. */
