@@ -9,18 +9,6 @@
  * growing pauses, keep to their limits, and follow the rules of base/err.h: PTD_E_NET for what a
  * server did, PTD_E_USAGE for a URL that cannot be used. Messages never contain passwords, tokens
  * or the query of a URL. One thread at a time.
- *
- * A small request with JSON, to any server:
- *
- *     const struct ptd_transfer_api *api;
- *     const char *const headers[] = {"Content-Type: application/json", "Authorization: ...", NULL};
- *     struct ptd_http_request request = {.method = "POST", .url = url, .headers = headers,
- *                                        .body = text, .body_len = strlen(text),
- *                                        .limits = {.max_bytes = 1 << 20, .total_seconds = 3}};
- *     struct ptd_http_response response;
- *     if (ptd_remote_open(dir, &api, err) < 0 || api->http(&request, &response, err) < 0) ...
- *     ... response.status, response.body ...
- *     ptd_buf_release(&response.body);
  */
 #ifndef PTD_CONTRACT_TRANSFER_H
 #define PTD_CONTRACT_TRANSFER_H
@@ -28,7 +16,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/buf.h"
 #include "base/err.h"
 
 #define PTD_TRANSFER_FILE    "pyt-diff-transfer.so"
@@ -65,20 +52,6 @@ struct ptd_transfer {
     uint64_t bytes; /* that travelled */
 };
 
-struct ptd_http_request {
-    const char *method;         /* "GET", "POST" ... */
-    const char *url;            /* http:// or https:// */
-    const char *const *headers; /* "Name: value"; NULL-terminated, or NULL */
-    const void *body;
-    size_t body_len;
-    struct ptd_transfer_limits limits;
-};
-
-struct ptd_http_response {
-    int status;          /* any that a server gave; those worth it have been retried */
-    struct ptd_buf body; /* owned by the caller */
-};
-
 struct ptd_transfer_api {
     int version;
     int (*get)(struct ptd_transfer *transfer, struct ptd_err *err);
@@ -88,9 +61,6 @@ struct ptd_transfer_api {
     int (*list)(const char *url, char ***urls, size_t *count, struct ptd_err *err);
     /* Unpacks a local file that is packed with zstd. */
     int (*unpack)(const char *from, const char *to, struct ptd_err *err);
-    /* One request; -1 only when there was no answer. */
-    int (*http)(const struct ptd_http_request *request, struct ptd_http_response *response,
-                struct ptd_err *err);
     /* "libcurl 7.88.1, ..." */
     const char *(*describe)(void);
 };

@@ -137,29 +137,6 @@ static int unpack(const char *from, const char *to, struct ptd_err *err)
     return ptd_unpack_file(from, to, limits.max_bytes * UNPACKED, err);
 }
 
-static int http(const struct ptd_http_request *request, struct ptd_http_response *response,
-                struct ptd_err *err)
-{
-    struct ptd_http_call call = {
-        .method = request->method,
-        .url = request->url,
-        .headers = request->headers,
-        .body = request->body,
-        .body_len = request->body_len,
-    };
-    *response = (struct ptd_http_response){0};
-    if (ptd_limits_fill(&request->limits, &call.limits, err) < 0)
-        return -1;
-    int failed = ptd_http_call(&call, err);
-    if (!failed) {
-        response->status = (int)call.status;
-        response->body = call.answer;
-        call.answer = (struct ptd_buf)PTD_BUF_INIT;
-    }
-    ptd_http_release(&call);
-    return failed;
-}
-
 static const char *describe(void)
 {
     return ptd_http_version();
@@ -175,7 +152,6 @@ const struct ptd_transfer_api *ptd_transfer_api(void)
         .put = put,
         .list = list,
         .unpack = unpack,
-        .http = http,
         .describe = describe,
     };
     return &api;
