@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "base/buf.h"
 #include "base/mem.h"
 #include "transfer/backend.h"
 #include "transfer/retry.h"
