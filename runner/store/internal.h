@@ -80,6 +80,12 @@ struct ptd_store {
 
 /* Opens a database of ours for writing; anything else there is PTD_E_USAGE, and stays as it is. */
 int ptd_store_open_existing(const char *path, struct ptd_store **out, struct ptd_err *err);
+/*
+ * A name to open a database for reading. Where nothing can be written, SQLite cannot make the files
+ * that a write-ahead log needs beside the database: it is then read as a file that nobody changes.
+ * Owned.
+ */
+char *ptd_store_read_only_uri(const char *path);
 /* Fills *err from the connection's last error; returns -1. */
 int ptd_store_fail(struct ptd_store *store, struct ptd_err *err, const char *what);
 /* The statement, ready to be bound; NULL and *err when it cannot be prepared. */

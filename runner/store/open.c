@@ -16,6 +16,7 @@
 #include "store/schema.h"
 #include "store/store.h"
 #include "store/transplant.h"
+#include "store/views.h"
 
 /* "PTDF": the first bytes of the file say whose database it is. */
 #define APPLICATION_ID 0x50544446
@@ -94,7 +95,7 @@ static int make_schema(struct ptd_store *store, struct ptd_err *err)
         char stamp[128];
         snprintf(stamp, sizeof(stamp), "PRAGMA application_id = %d; PRAGMA user_version = %d",
                  APPLICATION_ID, PTD_SCHEMA_VERSION);
-        if (execute(store, PTD_SCHEMA, err, "cannot make the tables") < 0 ||
+        if (execute(store, PTD_SCHEMA PTD_VIEWS, err, "cannot make the tables") < 0 ||
             execute(store, stamp, err, "cannot make the tables") < 0) {
             ptd_store_rollback(store);
             return -1;
@@ -122,7 +123,7 @@ static enum verdict judge(struct ptd_store *store, const char **why, int *code)
     }
     if (ask(store,
             "SELECT count(*) FROM sqlite_master WHERE type = 'table'"
-            " AND name IN ('meta','environment','version','file','fingerprint',"
+            " AND name IN ('meta','interpreter','version','file','fingerprint',"
             "'used_version','depset','node','run','record','label','imports','flaky')",
             code) != 13) {
         *why = "is corrupt";
@@ -152,11 +153,7 @@ static bool may_write(const char *path)
     return access(path, W_OK) == 0 && access(dir, W_OK) == 0;
 }
 
-/*
- * Where nothing can be written, SQLite cannot make the files that a write-ahead log needs beside
- * the database: it is then read as a file that nobody changes.
- */
-static char *read_only_uri(const char *path)
+char *ptd_store_read_only_uri(const char *path)
 {
     struct ptd_buf uri = PTD_BUF_INIT;
     ptd_buf_adds(&uri, "file:");
@@ -175,7 +172,7 @@ static int open_file(struct ptd_store *store, struct ptd_err *err)
     int flags =
         store->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
     PTD_CLEANUP_FREE char *name =
-        store->read_only ? read_only_uri(store->path) : ptd_xstrdup(store->path);
+        store->read_only ? ptd_store_read_only_uri(store->path) : ptd_xstrdup(store->path);
     if (store->read_only)
         flags |= SQLITE_OPEN_URI;
     if (sqlite3_open_v2(name, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)

@@ -3,13 +3,13 @@
 #ifndef PTD_STORE_SCHEMA_H
 #define PTD_STORE_SCHEMA_H
 
-#define PTD_SCHEMA_VERSION 3
+#define PTD_SCHEMA_VERSION 4
 
 #define PTD_SCHEMA                                                                                 \
     "CREATE TABLE meta ("                                                                          \
     "  key TEXT PRIMARY KEY NOT NULL,"                                                             \
     "  value TEXT NOT NULL) WITHOUT ROWID;"                                                        \
-    "CREATE TABLE environment ("                                                                   \
+    "CREATE TABLE interpreter ("                                                                   \
     "  id INTEGER PRIMARY KEY,"                                                                    \
     "  name TEXT NOT NULL UNIQUE);"                                                                \
     "CREATE TABLE version ("                                                                       \
@@ -66,7 +66,7 @@
     "CREATE TABLE record ("                                                                        \
     "  id INTEGER PRIMARY KEY,"                                                                    \
     "  node_id INTEGER NOT NULL REFERENCES node(id) ON DELETE CASCADE,"                            \
-    "  environment_id INTEGER NOT NULL REFERENCES environment(id),"                                \
+    "  environment_id INTEGER NOT NULL REFERENCES interpreter(id),"                                \
     "  run_id INTEGER NOT NULL REFERENCES run(id),"                                                \
     "  outcome INTEGER NOT NULL,"                                                                  \
     "  duration_us INTEGER NOT NULL,"                                                              \
@@ -85,7 +85,7 @@
     "  entered BLOB NOT NULL);"                                                                    \
     "CREATE TABLE flaky ("                                                                         \
     "  node_id INTEGER NOT NULL REFERENCES node(id) ON DELETE CASCADE,"                            \
-    "  environment_id INTEGER NOT NULL REFERENCES environment(id),"                                \
+    "  environment_id INTEGER NOT NULL REFERENCES interpreter(id),"                                \
     "  times INTEGER NOT NULL,"                                                                    \
     "  last TEXT NOT NULL,"                                                                        \
     "  outcome_before INTEGER NOT NULL,"                                                           \

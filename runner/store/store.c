@@ -28,8 +28,8 @@ static const char *const statement_text[PTD_SQL_COUNT] = {
     [SQL_META_GET] = "SELECT value FROM meta WHERE key = ?1",
     [SQL_META_SET] = "INSERT INTO meta VALUES (?1, ?2)"
                      " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-    [SQL_ENVIRONMENT_ADD] = "INSERT OR IGNORE INTO environment (name) VALUES (?1)",
-    [SQL_ENVIRONMENT_GET] = "SELECT id FROM environment WHERE name = ?1",
+    [SQL_ENVIRONMENT_ADD] = "INSERT OR IGNORE INTO interpreter (name) VALUES (?1)",
+    [SQL_ENVIRONMENT_GET] = "SELECT id FROM interpreter WHERE name = ?1",
     [SQL_FILES] =
         "SELECT f.id, f.path, f.kind, f.size, f.mtime, f.ctime, f.inode, f.hashed_at,"
         " f.version_id, v.hash, f.changed_at FROM file f LEFT JOIN version v ON v.id = f.version_id"
@@ -95,7 +95,7 @@ static const char *const statement_text[PTD_SQL_COUNT] = {
                        " f.outcome_before, f.outcome_after FROM flaky f"
                        " JOIN node n ON n.id = f.node_id ORDER BY n.name",
     [SQL_RUN_EACH] = "SELECT id, started, baseline, git_commit, recorded_at FROM run ORDER BY id",
-    [SQL_ENVIRONMENT_EACH] = "SELECT id, name FROM environment ORDER BY name",
+    [SQL_ENVIRONMENT_EACH] = "SELECT id, name FROM interpreter ORDER BY name",
     [SQL_FINGERPRINT_ONE] = "SELECT file_id, version_id, codes FROM fingerprint WHERE id = ?1",
     [SQL_RECORD_ONE] = RECORD_COLUMNS " WHERE id = ?1",
     [SQL_VERSION_EACH] = "SELECT id, hash FROM version",

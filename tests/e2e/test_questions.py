@@ -225,7 +225,7 @@ def test_stale_without_records(shop):
 
 def test_stale_for_another_python(recorded):
     with sqlite3.connect(recorded.database) as db:
-        db.execute("UPDATE environment SET name = 'cpython 3.1 plan9 vax'")
+        db.execute("UPDATE interpreter SET name = 'cpython 3.1 plan9 vax'")
     db.close()
     result = recorded.run("stale")
     assert result.status == 1
@@ -421,12 +421,12 @@ def test_map_of_a_class_and_of_several_environments(recorded):
         "test_class.py::TestCart::test_b",
     }
     with sqlite3.connect(recorded.database) as db:
-        db.execute("INSERT INTO environment (name) VALUES ('cpython 9.9')")
+        db.execute("INSERT INTO interpreter (name) VALUES ('cpython 9.9')")
         db.execute(
             "INSERT INTO record (node_id, environment_id, run_id, outcome, duration_us, depsets)"
             " SELECT r.node_id, e.id, r.run_id, 0, 5, (SELECT depsets FROM record r2 JOIN node n2"
             " ON n2.id = r2.node_id WHERE n2.name = 'test_prices.py::test_tax')"
-            " FROM record r JOIN node n ON n.id = r.node_id, environment e"
+            " FROM record r JOIN node n ON n.id = r.node_id, interpreter e"
             " WHERE n.name = 'test_cart.py::test_label' AND e.name = 'cpython 9.9'"
         )
     db.close()

@@ -699,7 +699,8 @@ static void found_damaged_while_reading(void **state)
     int fd = open(p->path, O_RDWR);
     char junk[4096];
     memset(junk, 0xa5, sizeof(junk));
-    for (off_t at = 16 * 4096; at + 4096 <= st.st_size; at += 4096)
+    /* behind the schema */
+    for (off_t at = 32 * 4096; at + 4096 <= st.st_size; at += 4096)
         assert_int_equal(pwrite(fd, junk, sizeof(junk), at), sizeof(junk));
     close(fd);
     reopen(p);
