@@ -7,6 +7,7 @@
 #include "cmd/explain.h"
 #include "cmd/inspect.h"
 #include "cmd/merge_databases.h"
+#include "cmd/migrate.h"
 #include "cmd/modules.h"
 #include "cmd/questions.h"
 #include "cmd/run.h"
@@ -59,6 +60,7 @@ static const struct {
     {"completions", completions}, {"merge", ptd_cmd_merge},       {"serve", ptd_cmd_serve},
     {"graph", ptd_cmd_graph},     {"affected", ptd_cmd_affected}, {"stale", ptd_cmd_stale},
     {"map", ptd_cmd_map},         {"stats", ptd_cmd_stats},       {"doctor", ptd_cmd_doctor},
+    {"migrate", ptd_cmd_migrate},
 };
 
 static int dispatch_verb(struct ptd_options *options, int *status, struct ptd_err *err)

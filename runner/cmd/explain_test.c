@@ -325,6 +325,9 @@ static void add_through(const struct ptd_explain *e, const struct cause *c,
     case PTD_LABEL_NEVER:
         ptd_buf_adds(out, "recording was disturbed, so nobody knows all that it depends on");
         return;
+    case PTD_LABEL_IMPORTED:
+        ptd_buf_adds(out, "what it depends on is known when it has run once");
+        return;
     default:
         ptd_buf_addf(out, "%s on its behalf", done);
     }
@@ -332,9 +335,9 @@ static void add_through(const struct ptd_explain *e, const struct cause *c,
 
 static const char *scope_slug(uint64_t label)
 {
-    static const char *const slugs[] = {"other",    "test",      "place",    "collection",
-                                        "imports",  "imports",   "session",  "session imports",
-                                        "programs", "disturbed", "conftest", "once"};
+    static const char *const slugs[] = {
+        "other",           "test",     "place",     "collection", "imports", "imports", "session",
+        "session imports", "programs", "disturbed", "conftest",   "once",    "imported"};
     if (label >= PTD_LABEL_FIXTURE)
         return "fixture";
     return label < sizeof(slugs) / sizeof(slugs[0]) ? slugs[label] : "other";

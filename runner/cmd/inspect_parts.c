@@ -74,6 +74,7 @@ static const char *label_text(const struct reader *r, uint64_t label)
         "unknown: recording was disturbed",
         "by conftest.py files",
         "by what ran once for several tests",
+        "unknown: imported, and not recorded yet",
     };
     if (label >= PTD_LABEL_FIXTURE) {
         const char *name = ptd_labels_fixture(&r->labels, label);

@@ -356,6 +356,8 @@ const char *ptd_verdict_describe(size_t broken, void *arg)
                  f->path[0] ? f->path : ".");
         return v->description;
     case PTD_FILE_CONFIG:
+        if (strcmp(f->path, PTD_IMPORTED_PATH) == 0)
+            return "imported by 'pyt-diff migrate', not recorded yet";
         return "pytest's configuration changed";
     case PTD_FILE_OPTIONS:
         return "recorded with other command line options";

@@ -22,6 +22,7 @@ static const char *const of_completions[] = {"-h", "--help", NULL};
 static const char *const of_doctor[] = {"--json", "--cache-dir", "--python", "--host",
                                         "-h",     "--help",      NULL};
 static const char *const of_merge[] = {"-h", "--help", NULL};
+static const char *const of_migrate[] = {"--cache-dir", "--python", "--host", "-h", "--help", NULL};
 static const char *const of_serve[] = {"--json", "-h", "--help", NULL};
 
 static const char *const of_watch[] = {"--since-baseline",
@@ -144,6 +145,15 @@ const struct ptd_command ptd_command_table[] = {
      " commits, each test keeps what was recorded of it: a warning names them. OUT has nothing but"
      " what the inputs have; to keep what is in it, name it among them.",
      of_merge, NULL, 0, 2, SIZE_MAX, false},
+    {"migrate", ".testmondata",
+     "Import a database of pytest-testmon",
+     "Take over what .testmondata, the database of pytest-testmon 2.2, knows: which tests there are, how"
+     " they came out and how long they took. Tests that failed stay failed, and the order, the estimate"
+     " and shards know the times.\n"
+     "Dependencies are not taken over, because testmon does not see imports, data files and installed"
+     " packages as pyt-diff does: each imported test runs once more before it is skipped. Records that"
+     " are there already stay as they are. The file is only read.",
+     of_migrate, NULL, 0, 1, 1, false},
     {"serve", "[token add NAME | token list | token revoke NAME]",
      "The server of a pass cache, and its tokens",
      "Serve a pass cache over HTTP until SIGTERM or SIGINT: which tests passed with which"

@@ -37,6 +37,9 @@ enum ptd_file_kind {
         10, /* path = left side of a configured rule; content = what its right matches */
 };
 
+/* The path of the fact of kind PTD_FILE_CONFIG that imported records depend on: it never holds. */
+#define PTD_IMPORTED_PATH "imported"
+
 struct ptd_store_file {
     ptd_id id;
     const char *path; /* borrowed from the list; relative to the rootdir */
