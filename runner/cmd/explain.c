@@ -18,9 +18,9 @@
 const struct ptd_select_record *ptd_explain_record(const struct ptd_explain *e,
                                                    const struct ptd_select_node *node)
 {
-    const struct ptd_select_record *records = e->verdict.records;
+    const struct ptd_select_record *records = e->verdict->records;
     const struct ptd_select_record *r =
-        ptd_select_holding(records, node, e->w.options->since_baseline);
+        ptd_select_holding(records, node, e->w->options->since_baseline);
     return r || !node->count ? r : &records[node->first];
 }
 
@@ -30,20 +30,26 @@ const char *ptd_explain_kind(const struct ptd_block *block)
     return names[block->kind];
 }
 
-static int load(struct ptd_explain *e, struct ptd_err *err)
+/* Everything but the workspace and the verdict. */
+static int load_details(struct ptd_explain *e, struct ptd_err *err)
 {
-    if (ptd_workspace_select(&e->w, NULL, false, &e->verdict, err) < 0)
-        return -1;
-    const struct ptd_selection *s = &e->verdict.selection;
+    const struct ptd_selection *s = &e->verdict->selection;
     for (size_t i = 0; i < s->count; i++)
         ptd_map_puts(&e->selected, s->items[i].name, i);
-    if (ptd_store_environment(e->w.store, e->w.environment.name, &e->environment, err) < 0 ||
-        ptd_labels_load(&e->labels, e->w.store, err) < 0 ||
-        ptd_importers_load(e->w.store, &e->importers, err) < 0)
+    if (ptd_store_environment(e->w->store, e->w->environment.name, &e->environment, err) < 0 ||
+        ptd_labels_load(&e->labels, e->w->store, err) < 0 ||
+        ptd_importers_load(e->w->store, &e->importers, err) < 0)
         return -1;
-    if (!e->verdict.no_data)
+    return 0;
+}
+
+static int load(struct ptd_explain *e, struct ptd_err *err)
+{
+    if (ptd_workspace_select(e->w, NULL, false, e->verdict, err) < 0 || load_details(e, err) < 0)
+        return -1;
+    if (!e->verdict->no_data)
         return 0;
-    ptd_err_set(err, PTD_E_STORE, "nothing is recorded for %s yet", e->w.environment.name);
+    ptd_err_set(err, PTD_E_STORE, "nothing is recorded for %s yet", e->w->environment.name);
     return ptd_err_hint(err, "every test would run; run pyt-diff once to record them");
 }
 
@@ -52,8 +58,6 @@ static void release(struct ptd_explain *e)
     ptd_labels_release(&e->labels);
     ptd_map_release(&e->selected);
     ptd_importers_release(&e->importers);
-    ptd_verdict_release(&e->verdict);
-    ptd_workspace_close(&e->w);
     ptd_buf_release(&e->out);
 }
 
@@ -61,8 +65,8 @@ static int explain_tests(struct ptd_explain *e, const char *nodeid, size_t *foun
                          struct ptd_err *err)
 {
     *found = 0;
-    for (size_t i = 0; i < e->verdict.node_count; i++) {
-        const struct ptd_select_node *node = &e->verdict.nodes[i];
+    for (size_t i = 0; i < e->verdict->node_count; i++) {
+        const struct ptd_select_node *node = &e->verdict->nodes[i];
         if (node->is_file || !ptd_select_is_below(node->name, nodeid))
             continue;
         (*found)++;
@@ -93,7 +97,7 @@ static void suggest(const char **found, size_t *count, const char *name)
 static int refuse(const struct ptd_explain *e, const char *word, struct ptd_err *err)
 {
     const char *found[SUGGESTIONS], *last = last_part(word);
-    const struct ptd_verdict *v = &e->verdict;
+    const struct ptd_verdict *v = e->verdict;
     size_t count = 0, n = strcspn(last, "[");
     for (size_t i = 0; i < v->node_count; i++) {
         const char *its = last_part(v->nodes[i].name);
@@ -131,7 +135,7 @@ static size_t split_line(const char *word, size_t *length)
 /* Relative to the root, whether it was written so or relative to the current directory. */
 static char *file_path(const struct ptd_explain *e, const char *path)
 {
-    char *relative = ptd_workspace_relative(&e->w, path);
+    char *relative = ptd_workspace_relative(e->w, path);
     if (ptd_explain_knows_file(e, relative))
         return relative;
     if (ptd_explain_knows_file(e, path)) {
@@ -147,7 +151,7 @@ static char *from_here(const struct ptd_explain *e, const char *word)
 {
     const char *colons = strstr(word, "::");
     PTD_CLEANUP_FREE char *path = ptd_xstrndup(word, (size_t)(colons - word));
-    PTD_CLEANUP_FREE char *relative = ptd_workspace_relative(&e->w, path);
+    PTD_CLEANUP_FREE char *relative = ptd_workspace_relative(e->w, path);
     return ptd_xasprintf("%s%s", relative, colons);
 }
 
@@ -174,9 +178,9 @@ static int explain_word(struct ptd_explain *e, const char *word, struct ptd_err 
 
 static int explain(struct ptd_explain *e, struct ptd_err *err)
 {
-    const struct ptd_options *o = e->w.options;
-    if (!e->w.store) {
-        ptd_err_set(err, PTD_E_STORE, "there is no recorded data in %s", e->w.project.cache_dir);
+    const struct ptd_options *o = e->w->options;
+    if (!e->w->store) {
+        ptd_err_set(err, PTD_E_STORE, "there is no recorded data in %s", e->w->project.cache_dir);
         return ptd_err_hint(err, "every test would run; run pyt-diff once to record them");
     }
     if (load(e, err) < 0)
@@ -191,14 +195,46 @@ static int explain(struct ptd_explain *e, struct ptd_err *err)
     return ptd_cmd_answer(&e->out, err);
 }
 
+int ptd_explain_selected(struct ptd_workspace *w, struct ptd_verdict *verdict, size_t most,
+                         void (*see)(const char *nodeid, const char *text, void *arg), void *arg,
+                         struct ptd_err *err)
+{
+    struct ptd_explain e = {.w = w, .verdict = verdict};
+    const struct ptd_selection *s = &verdict->selection;
+    int failed = load_details(&e, err);
+    for (size_t i = 0; !failed && i < verdict->node_count && most; i++) {
+        const struct ptd_select_node *node = &verdict->nodes[i];
+        uint64_t at = node->is_file ? UINT64_MAX : ptd_map_get(&e.selected, node->name, UINT64_MAX);
+        if (at == UINT64_MAX || s->items[at].reason != PTD_REASON_CHANGED)
+            continue;
+        failed = ptd_explain_test(&e, node, err);
+        if (!failed)
+            see(node->name, e.out.data, arg);
+        ptd_buf_reset(&e.out);
+        e.answers = 0;
+        most--;
+    }
+    release(&e);
+    return failed ? -1 : 0;
+}
+
 int ptd_cmd_explain(struct ptd_options *options, int *status, struct ptd_err *err)
 {
-    struct ptd_explain e = {.json = options->json, .verbose = options->verbosity > 0};
+    struct ptd_workspace w = {0};
+    struct ptd_verdict verdict = {0};
+    struct ptd_explain e = {
+        .w = &w,
+        .verdict = &verdict,
+        .json = options->json,
+        .verbose = options->verbosity > 0,
+    };
     options->no_record = true; /* the data is only read */
     *status = 0;
-    int result = ptd_workspace_open(&e.w, options, err);
+    int result = ptd_workspace_open(&w, options, err);
     if (result == 0)
         result = explain(&e, err);
     release(&e);
+    ptd_verdict_release(&verdict);
+    ptd_workspace_close(&w);
     return result;
 }

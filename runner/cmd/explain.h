@@ -9,8 +9,8 @@
 
 /* What both kinds of questions are answered from. */
 struct ptd_explain {
-    struct ptd_workspace w;
-    struct ptd_verdict verdict;
+    struct ptd_workspace *w;     /* borrowed */
+    struct ptd_verdict *verdict; /* borrowed */
     ptd_id environment;
     struct ptd_map selected; /* node id, or path of a file to collect → its item */
     struct ptd_labels labels;
@@ -35,6 +35,12 @@ int ptd_explain_test(struct ptd_explain *e, const struct ptd_select_node *node,
 int ptd_explain_file(struct ptd_explain *e, const char *path, size_t line, struct ptd_err *err);
 /* Whether anything is known of such a file. */
 bool ptd_explain_knows_file(const struct ptd_explain *e, const char *path);
+
+/* Before a run: the way from the change to each selected test that a change selected, at most
+ * `most` of them, as text in lines. */
+int ptd_explain_selected(struct ptd_workspace *w, struct ptd_verdict *verdict, size_t most,
+                         void (*see)(const char *nodeid, const char *text, void *arg), void *arg,
+                         struct ptd_err *err);
 
 int ptd_cmd_explain(struct ptd_options *options, int *status, struct ptd_err *err);
 

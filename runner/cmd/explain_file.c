@@ -20,7 +20,7 @@ struct part {
 
 static const struct ptd_state_file *find_file(const struct ptd_explain *e, const char *path)
 {
-    const struct ptd_state *s = &e->w.state;
+    const struct ptd_state *s = &e->w->state;
     size_t at = ptd_state_find(s, PTD_FILE_SOURCE, path);
     if (at == SIZE_MAX)
         at = ptd_state_find(s, PTD_FILE_OPAQUE, path);
@@ -29,7 +29,7 @@ static const struct ptd_state_file *find_file(const struct ptd_explain *e, const
 
 bool ptd_explain_knows_file(const struct ptd_explain *e, const char *path)
 {
-    PTD_CLEANUP_FREE char *full = ptd_path_join(e->w.project.rootdir, path);
+    PTD_CLEANUP_FREE char *full = ptd_path_join(e->w->project.rootdir, path);
     struct ptd_stat_sig sig;
     if (ptd_path_within(path, "..") || path[0] == '/')
         return false;
@@ -196,14 +196,14 @@ static int find_users(struct ptd_explain *e, const struct ptd_state_file *file,
                       struct ptd_users *out, struct ptd_err *err)
 {
     PTD_CLEANUP_MAP struct ptd_map chosen = PTD_MAP_INIT;
-    for (size_t i = 0; i < e->verdict.node_count; i++) {
-        const struct ptd_select_node *node = &e->verdict.nodes[i];
+    for (size_t i = 0; i < e->verdict->node_count; i++) {
+        const struct ptd_select_node *node = &e->verdict->nodes[i];
         const struct ptd_select_record *r =
             node->is_file || !node->present ? NULL : ptd_explain_record(e, node);
         if (r)
             ptd_map_put(&chosen, &r->id, sizeof(r->id), 1, NULL);
     }
-    struct ptd_users_request request = {.state = &e->w.state,
+    struct ptd_users_request request = {.state = &e->w->state,
                                         .environment = e->environment,
                                         .file = file ? file->id : 0,
                                         .chosen = &chosen};
@@ -216,8 +216,8 @@ static const struct ptd_blocks *present_blocks(struct ptd_explain *e, const char
                                                struct ptd_blocks *own)
 {
     if (file && file->kind == PTD_FILE_SOURCE)
-        return ptd_state_blocks(&e->w.state, file->version);
-    PTD_CLEANUP_FREE char *full = ptd_path_join(e->w.project.rootdir, path);
+        return ptd_state_blocks(&e->w->state, file->version);
+    PTD_CLEANUP_FREE char *full = ptd_path_join(e->w->project.rootdir, path);
     PTD_CLEANUP_BUF struct ptd_buf source = PTD_BUF_INIT;
     if (file || !ptd_path_ends_with(path, ".py") ||
         ptd_buf_read_file(&source, full, (size_t)64 << 20, NULL) < 0)

@@ -65,10 +65,10 @@ static int see_flaky(const struct ptd_store_flaky *flaky, void *arg)
 static int read_row(struct ptd_explain *e, int64_t id, struct row *row, struct ptd_err *err)
 {
     *row = (struct row){0};
-    if (ptd_store_record_get(e->w.store, id, see_row, row, err) < 0 ||
-        ptd_store_each_run(e->w.store, see_run, row, err) < 0)
+    if (ptd_store_record_get(e->w->store, id, see_row, row, err) < 0 ||
+        ptd_store_each_run(e->w->store, see_run, row, err) < 0)
         return -1;
-    return ptd_store_each_flaky(e->w.store, see_flaky, row, err);
+    return ptd_store_each_flaky(e->w->store, see_flaky, row, err);
 }
 
 static void release_row(struct row *row)
@@ -80,7 +80,7 @@ static void release_row(struct row *row)
 
 static const struct ptd_block *find_block(struct ptd_explain *e, ptd_id version, const char *key)
 {
-    const struct ptd_blocks *blocks = ptd_state_blocks(&e->w.state, version);
+    const struct ptd_blocks *blocks = ptd_state_blocks(&e->w->state, version);
     for (size_t i = 1; blocks && i < blocks->count; i++)
         if (strcmp(blocks->items[i].key, key) == 0)
             return &blocks->items[i];
@@ -90,8 +90,8 @@ static const struct ptd_block *find_block(struct ptd_explain *e, ptd_id version,
 static void add_cause(struct ptd_explain *e, const struct ptd_part *part, size_t broken,
                       struct causes *out)
 {
-    const struct ptd_broken *b = &e->verdict.validity.broken[broken];
-    struct cause cause = {part, broken, &e->w.state.files[b->file], NULL, 0};
+    const struct ptd_broken *b = &e->verdict->validity.broken[broken];
+    struct cause cause = {part, broken, &e->w->state.files[b->file], NULL, 0};
     if (cause.file->kind == PTD_FILE_SOURCE) {
         const struct ptd_block *now = find_block(e, cause.file->version, b->what);
         cause.block = now ? now : find_block(e, part->version, b->what);
@@ -99,7 +99,7 @@ static void add_cause(struct ptd_explain *e, const struct ptd_part *part, size_t
     }
     for (size_t i = 0; i < out->count; i++) {
         struct cause *known = &out->items[i];
-        const char *what = e->verdict.validity.broken[known->broken].what;
+        const char *what = e->verdict->validity.broken[known->broken].what;
         if (known->file != cause.file || strcmp(what, b->what) != 0)
             continue;
         if (ptd_label_rank(part->label) < ptd_label_rank(known->part->label))
@@ -124,7 +124,7 @@ static int compare_causes(const void *a, const void *b)
 
 static void find_causes(struct ptd_explain *e, const struct ptd_parts *parts, struct causes *out)
 {
-    const struct ptd_validity *v = &e->verdict.validity;
+    const struct ptd_validity *v = &e->verdict->validity;
     for (size_t i = 0; i < parts->count; i++) {
         uint64_t fingerprint = (uint64_t)parts->items[i].fingerprint;
         uint32_t at = fingerprint < v->fingerprint_size ? v->by_fingerprint[fingerprint] : 0;
@@ -141,9 +141,9 @@ static void find_named_cause(struct ptd_explain *e, const struct ptd_parts *part
                              struct causes *out)
 {
     const struct ptd_part *best = NULL;
-    if (out->count || broken >= e->verdict.validity.count)
+    if (out->count || broken >= e->verdict->validity.count)
         return;
-    ptd_id file = e->w.state.files[e->verdict.validity.broken[broken].file].id;
+    ptd_id file = e->w->state.files[e->verdict->validity.broken[broken].file].id;
     for (size_t i = 0; i < parts->count; i++) {
         const struct ptd_part *part = &parts->items[i];
         bool module = part->count && part->codes[0] == 0;
@@ -179,7 +179,7 @@ static const char *verb(enum ptd_file_kind kind)
 
 static const char *path_of(const struct ptd_explain *e, ptd_id file)
 {
-    const struct ptd_state_file *f = ptd_state_by_id(&e->w.state, file);
+    const struct ptd_state_file *f = ptd_state_by_id(&e->w->state, file);
     return f ? f->path : "a file that is gone";
 }
 
@@ -220,7 +220,7 @@ static uint64_t asked_by(const struct ptd_explain *e, const struct ptd_parts *pa
         *p = *p == '/' ? '.' : *p;
     for (size_t i = 0; i < parts->count; i++) {
         const struct ptd_part *part = &parts->items[i];
-        const struct ptd_state_file *f = ptd_state_by_id(&e->w.state, part->file);
+        const struct ptd_state_file *f = ptd_state_by_id(&e->w->state, part->file);
         bool own = part->label == PTD_LABEL_OWN || part->label >= PTD_LABEL_FIXTURE;
         if (!own || !f || f->kind != PTD_FILE_IMPORT || !ptd_path_ends_with(module, f->path))
             continue;
@@ -346,13 +346,13 @@ static const char *scope_slug(uint64_t label)
 /* "shop/prices.py changed in function vat (line 12)" */
 static void add_what(struct ptd_explain *e, const struct cause *c, struct ptd_buf *out)
 {
-    const char *what = e->verdict.validity.broken[c->broken].what;
+    const char *what = e->verdict->validity.broken[c->broken].what;
     if (!c->block && c->file->kind <= PTD_FILE_OPAQUE) {
         ptd_buf_addf(out, "%s changed: %s", c->file->path, what);
         return;
     }
     if (!c->block) {
-        ptd_buf_adds(out, ptd_verdict_describe(c->broken, &e->verdict));
+        ptd_buf_adds(out, ptd_verdict_describe(c->broken, e->verdict));
         return;
     }
     ptd_buf_addf(out, "%s changed in %s %s ", c->file->path, ptd_explain_kind(c->block), what);
@@ -372,7 +372,7 @@ static void add_json_cause(struct ptd_explain *e, const struct cause *c,
     ptd_buf_adds(out, "{\"path\":");
     ptd_json_string(out, c->file->path);
     ptd_buf_adds(out, ",\"what\":");
-    ptd_json_string(out, e->verdict.validity.broken[c->broken].what);
+    ptd_json_string(out, e->verdict->validity.broken[c->broken].what);
     if (c->line)
         ptd_buf_addf(out, ",\"line\":%u", c->line);
     ptd_buf_adds(out, ",\"text\":");
@@ -423,7 +423,7 @@ static struct answer answer_of(const struct ptd_explain *e, const struct ptd_sel
                                node->present ? "its file does not have it any more"
                                              : "its file is gone"};
     }
-    switch (e->verdict.selection.items[at].reason) {
+    switch (e->verdict->selection.items[at].reason) {
     case PTD_REASON_NEW:
         return (struct answer){true, false, "new", "it was never recorded"};
     case PTD_REASON_CHANGED:
@@ -468,15 +468,15 @@ static const char *name_of_scope(struct ptd_explain *e, const struct ptd_parts *
     PTD_CLEANUP_FREE char *key = function_key(nodeid);
     for (size_t i = 0; i < parts->count; i++) {
         const struct ptd_part *part = &parts->items[i];
-        const struct ptd_state_file *f = ptd_state_by_id(&e->w.state, part->file);
+        const struct ptd_state_file *f = ptd_state_by_id(&e->w->state, part->file);
         bool near = part->label == PTD_LABEL_OWN && f && f->kind == PTD_FILE_SOURCE &&
                     (part->file == root || strcmp(ptd_path_basename(f->path), "conftest.py") == 0);
         if (!near)
             continue;
-        const struct ptd_blocks *blocks = ptd_state_blocks(&e->w.state, part->version);
+        const struct ptd_blocks *blocks = ptd_state_blocks(&e->w->state, part->version);
         struct ptd_u32s used = {0};
         bool other = false;
-        ptd_part_blocks(part, &e->w.state, &used);
+        ptd_part_blocks(part, &e->w->state, &used);
         for (size_t k = 0; k < used.count; k++)
             other = other || !blocks || used.items[k] >= blocks->count ||
                     !is_part_of(blocks->items[used.items[k]].key, key);
@@ -490,7 +490,7 @@ static const char *name_of_scope(struct ptd_explain *e, const struct ptd_parts *
 static bool is_real(ptd_id file, void *arg)
 {
     const struct ptd_explain *e = arg;
-    const struct ptd_state_file *f = ptd_state_by_id(&e->w.state, file);
+    const struct ptd_state_file *f = ptd_state_by_id(&e->w->state, file);
     return f && (f->kind == PTD_FILE_SOURCE || f->kind == PTD_FILE_OPAQUE);
 }
 
@@ -522,7 +522,7 @@ static void add_text(struct ptd_explain *e, const struct ptd_select_node *node,
     uint64_t at = ptd_map_get(&e->selected, node->name, UINT64_MAX);
     if (!a->why && !causes->count && at != UINT64_MAX)
         ptd_buf_addf(&e->out, " %s",
-                     ptd_verdict_describe(e->verdict.selection.items[at].broken, &e->verdict));
+                     ptd_verdict_describe(e->verdict->selection.items[at].broken, e->verdict));
     ptd_buf_addc(&e->out, '\n');
     if (!a->why)
         add_text_causes(e, causes, parts, root);
@@ -569,10 +569,10 @@ int ptd_explain_test(struct ptd_explain *e, const struct ptd_select_node *node, 
     int failed = 0;
     if (r)
         failed = read_row(e, r->id, &row, err) < 0 ||
-                 ptd_parts_read(e->w.store, row.depsets.data, row.depsets.len, row.labels.data,
+                 ptd_parts_read(e->w->store, row.depsets.data, row.depsets.len, row.labels.data,
                                 row.labels.len, &parts, err) < 0;
-    size_t file = ptd_state_find(&e->w.state, PTD_FILE_SOURCE, node->path);
-    ptd_id root = file == SIZE_MAX ? 0 : e->w.state.files[file].id;
+    size_t file = ptd_state_find(&e->w->state, PTD_FILE_SOURCE, node->path);
+    ptd_id root = file == SIZE_MAX ? 0 : e->w->state.files[file].id;
     if (!failed) {
         find_causes(e, &parts, &causes);
         find_named_cause(e, &parts, r ? r->broken : SIZE_MAX, &causes);

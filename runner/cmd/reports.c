@@ -4,32 +4,71 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "cmd/explain.h"
 #include "cmd/prior.h"
 #include "contract/plan.h"
 #include "report/github.h"
+#include "report/html.h"
 
-void ptd_reports_open(struct ptd_reports *reports, const struct ptd_options *o)
+/* So many tests get the way from the change to them; each costs a look into the database. */
+#define CHAINS 2000
+
+int ptd_reports_open(struct ptd_reports *reports, const struct ptd_options *o, struct ptd_err *err)
 {
     const char *actions = getenv("GITHUB_ACTIONS");
     bool there = actions && strcmp(actions, "true") == 0;
     reports->github =
         o->format == PTD_FORMAT_GITHUB || (o->format == PTD_FORMAT_AUTO && there && !o->json);
-    reports->outcomes = reports->github;
+    reports->html = o->report_html;
+    reports->quiet = o->verbosity < 0;
+    reports->outcomes = reports->github || reports->html;
     reports->any = reports->outcomes || o->junit;
+    if (!reports->html)
+        return 0;
+    PTD_CLEANUP_FREE char *dir = ptd_path_dirname(reports->html);
+    struct stat st;
+    if (stat(reports->html, &st) == 0 && !S_ISREG(st.st_mode))
+        return ptd_err_set(err, PTD_E_USAGE, "--report-html: %s is no file", reports->html);
+    if (access(*dir ? dir : ".", W_OK | X_OK) < 0)
+        return ptd_err_sys(err, PTD_E_USAGE, "--report-html: cannot write into %s",
+                           *dir ? dir : ".");
+    return 0;
 }
 
-void ptd_reports_begin(struct ptd_reports *reports, const struct ptd_workspace *w,
-                       const struct ptd_summary *summary)
+static void see_chain(const char *nodeid, const char *text, void *arg)
+{
+    struct ptd_run_report *run = arg;
+    uint64_t at = ptd_map_get(&run->by_name, nodeid, UINT64_MAX);
+    if (at != UINT64_MAX && !run->items[at].chain)
+        run->items[at].chain = ptd_xstrdup(text ? text : "");
+}
+
+/* With a difference of git's the records are no answer to why. */
+static void add_chains(struct ptd_reports *reports, struct ptd_workspace *w,
+                       struct ptd_verdict *verdict)
+{
+    struct ptd_err err = {0};
+    if (!w->store || verdict->no_data || verdict->since || !verdict->selection.count)
+        return;
+    if (ptd_explain_selected(w, verdict, CHAINS, see_chain, &reports->run, &err) < 0)
+        ptd_warn("the report says less about why tests run: %s", err.msg);
+}
+
+void ptd_reports_begin(struct ptd_reports *reports, struct ptd_workspace *w,
+                       struct ptd_verdict *verdict, const struct ptd_summary *summary)
 {
     PTD_CLEANUP_BUF struct ptd_buf text = PTD_BUF_INIT;
     const char *around = getenv("GITHUB_WORKSPACE");
     if (!reports->any || reports->run.line)
         return;
     ptd_run_report_begin(&reports->run, summary, w->project.rootdir);
+    if (reports->html)
+        add_chains(reports, w, verdict);
     if (!reports->github)
         return;
     /* Paths in annotations are relative to the checkout. */
@@ -85,13 +124,38 @@ static void report_github(const struct ptd_run_report *run)
         ptd_warn("%s", err.msg);
 }
 
-void ptd_reports_finish(struct ptd_reports *reports, const struct ptd_ingest_result *recorded)
+/* In one step: whoever looks finds the page of some run, whole. */
+static int write_page(const char *path, const struct ptd_run_report *run, struct ptd_err *err)
+{
+    PTD_CLEANUP_BUF struct ptd_buf page = PTD_BUF_INIT;
+    PTD_CLEANUP_FREE char *temporary = ptd_xasprintf("%s.%ld.tmp", path, (long)getpid());
+    ptd_html_page(run, &page);
+    FILE *stream = fopen(temporary, "we");
+    if (!stream)
+        return ptd_err_sys(err, PTD_E_IO, "cannot write %s", temporary);
+    bool written = fwrite(page.data, 1, page.len, stream) == page.len;
+    if (fclose(stream) == 0 && written && rename(temporary, path) == 0)
+        return 0;
+    ptd_err_sys(err, PTD_E_IO, "cannot write %s", path);
+    unlink(temporary);
+    return -1;
+}
+
+int ptd_reports_finish(struct ptd_reports *reports, const struct ptd_ingest_result *recorded,
+                       struct ptd_err *err)
 {
     if (!reports->any || !reports->run.line)
-        return;
+        return 0;
     add_flaky(&reports->run, recorded);
     if (reports->github)
         report_github(&reports->run);
+    if (!reports->html)
+        return 0;
+    if (write_page(reports->html, &reports->run, err) < 0)
+        return -1;
+    if (!reports->quiet)
+        fprintf(stderr, "pyt-diff: HTML report written to %s\n", reports->html);
+    return 0;
 }
 
 void ptd_reports_release(struct ptd_reports *reports)

@@ -49,6 +49,7 @@ struct run {
     struct ptd_reports reports;
     bool unknown_paths; /* an argument names nothing that exists: pytest knows what to say */
     int no_lines;       /* -1: the file of --line-coverage could not be written */
+    bool no_report;     /* the page of --report-html could not be written */
     int status;
     int signal;
 };
@@ -177,7 +178,7 @@ static void say(struct run *r)
     PTD_CLEANUP_BUF struct ptd_buf text = PTD_BUF_INIT;
     struct ptd_summary summary = summary_of(r);
     bool idle = !r->verdict.selection.count && !summary.no_data && !r->everything;
-    ptd_reports_begin(&r->reports, &r->w, &summary);
+    ptd_reports_begin(&r->reports, &r->w, &r->verdict, &summary);
     if ((r->options->verbosity < 0 && !r->options->decision_log) ||
         (idle && r->options->quiet_idle))
         return;
@@ -406,6 +407,16 @@ static void count_saved(struct run *r)
     ptd_store_meta_set(r->w.store, PTD_SAVED_KEY, sum, NULL);
 }
 
+/* A page that cannot be written does not change what the tests have come to. */
+static void report(struct run *r)
+{
+    struct ptd_err err = {0};
+    if (ptd_reports_finish(&r->reports, &r->recorded, &err) < 0) {
+        ptd_warn("%s", err.msg);
+        r->no_report = true;
+    }
+}
+
 /* What the run showed beside what pytest has said. */
 static int conclude(struct run *r, struct ptd_err *err)
 {
@@ -500,7 +511,7 @@ static int decide(struct run *r, struct ptd_err *err)
         r->verdict.selection.total = total;
         say(r);
         ptd_line_coverage_idle(o);
-        ptd_reports_finish(&r->reports, &r->recorded);
+        report(r);
         r->status = o->fail_if_none ? 5 : 0;
         return 0;
     }
@@ -514,7 +525,7 @@ static int decide(struct run *r, struct ptd_err *err)
         if (!o->shards)
             remember_idle(r);
         ptd_line_coverage_idle(o);
-        ptd_reports_finish(&r->reports, &r->recorded);
+        report(r);
         if (o->baseline && r->w.writable && mark_baseline(r, err) < 0)
             return -1;
         r->status = o->fail_if_none ? 5 : 0;
@@ -530,7 +541,7 @@ static int decide(struct run *r, struct ptd_err *err)
         r->status = 1;
     }
     int failed = conclude(r, err);
-    ptd_reports_finish(&r->reports, &r->recorded);
+    report(r);
     return failed;
 }
 
@@ -547,11 +558,14 @@ static int run_without_store(struct run *r, struct ptd_err *err)
     if (r->options->verbosity >= 0)
         fputs("pyt-diff: running all tests without recording\n", stderr);
     r->everything = true;
-    bool planned = r->options->line_coverage || r->options->shards;
+    struct ptd_summary summary = {.selection = &r->verdict.selection, .everything = true};
+    ptd_reports_begin(&r->reports, &r->w, &r->verdict, &summary);
+    bool planned = r->options->line_coverage || r->options->shards || r->reports.any;
     if ((planned ? run_selected(r, &result, err) : run_plain(r, &result, err)) < 0)
         return -1;
     r->status = result.status;
     r->signal = result.signal;
+    report(r);
     return 0;
 }
 
@@ -593,8 +607,7 @@ int ptd_cmd_run(struct ptd_options *options, int *status, struct ptd_err *err)
     struct run r = {.options = options};
     r.everything =
         !options->first && (options->mode == PTD_MODE_ALL || options->force || options->audit);
-    ptd_reports_open(&r.reports, options);
-    if (ptd_line_coverage_check(options, err) < 0)
+    if (ptd_line_coverage_check(options, err) < 0 || ptd_reports_open(&r.reports, options, err) < 0)
         return -1;
     int result = open_and_decide(&r, err);
     if (result == 0 && r.no_lines < 0 && r.status)
@@ -608,6 +621,8 @@ int ptd_cmd_run(struct ptd_options *options, int *status, struct ptd_err *err)
             result = -1;
     }
     *status = r.status;
+    if (r.no_report && !r.status)
+        *status = 3;
     int ended_by = r.signal;
     release(&r);
     if (ended_by) {

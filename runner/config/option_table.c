@@ -295,6 +295,10 @@ const struct ptd_option_spec ptd_option_table[] = {
      NULL,
      "Write the lines that each test executes into FILE, a data file of coverage.py with a context"
      " for each phase of each test; FILE is replaced, and has what ran."},
+    {"--report-html", "FILE", false, set_text, AT(report_html), NULL, PTD_GROUP_RUN,
+     NULL,
+     "Write a page about the run into FILE: what was selected and the way from the change to it, how it"
+     " came out and how long it took. FILE is replaced, and needs nothing else to be looked at."},
     {"--python", "PATH", false, set_text, AT(python), NULL, PTD_GROUP_RUN,
      "Interpreter or virtual environment",
      "Interpreter or virtual environment to run pytest in; default: $VIRTUAL_ENV, .venv or venv"

@@ -288,6 +288,12 @@ static int check_combination(struct parser *p)
                            : out->dry_run ? "--dry-run"
                            : out->json    ? "--json"
                                           : "--collect-only");
+    if (out->report_html && (out->off || out->dry_run || out->json || out->collect_only))
+        return ptd_err_set(p->err, PTD_E_USAGE, "--report-html and %s exclude each other",
+                           out->off       ? "--no-testmon"
+                           : out->dry_run ? "--dry-run"
+                           : out->json    ? "--json"
+                                          : "--collect-only");
     if (out->json && (out->format == PTD_FORMAT_TEXT || out->format == PTD_FORMAT_GITHUB))
         return ptd_err_set(p->err, PTD_E_USAGE, "--json and --output-format %s exclude each other",
                            out->format == PTD_FORMAT_TEXT ? "text" : "github");

@@ -108,6 +108,7 @@ struct ptd_options {
     bool off;                /* --no-testmon: plain pytest, nothing recorded */
     bool diff;               /* --diff was given; since_baseline and no_record follow from it */
     bool decision_log;       /* --diff-v: decisions to stderr */
+    const char *report_html; /* --report-html FILE, or NULL */
     const char *line_coverage; /* --line-coverage FILE, or NULL */
     const char *python;        /* --python PATH; NULL = discover */
     const char *cache_dir;     /* --cache-dir DIR, else $PYT_DIFF_CACHE_DIR, else NULL */

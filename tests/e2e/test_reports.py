@@ -1,7 +1,8 @@
-"""Reports of a run: annotations and the job summary on GitHub Actions, properties for JUnit."""
+"""Reports of a run: annotations and job summary on GitHub Actions, properties for JUnit, HTML."""
 
 import html
 import sqlite3
+from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
@@ -150,3 +151,107 @@ def test_reports_change_nothing(shop):
     shop.run("--baseline", "--force", "--output-format", "github", "--junitxml", "../junit.xml")
     assert set(records(shop)) == expected
     assert not shop.run().ran
+
+
+# ---- HTML ----
+
+
+class Page(HTMLParser):
+    """What a reader of the page sees: rows as lists of cells, and what the page would load."""
+
+    def __init__(self, file):
+        super().__init__()
+        self.rows, self.cell, self.tags, self.loads = [], None, set(), []
+        self.source = file.read_text(encoding="utf-8")
+        self.feed(self.source)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.add(tag)
+        self.loads += [a for a in attributes if a[0] in ("src", "href", "action", "srcset")]
+        if tag == "tr":
+            self.rows.append([])
+        elif tag == "td":
+            self.rows[-1].append("")
+            self.cell = self.rows[-1]
+
+    def handle_endtag(self, tag):
+        if tag == "td":
+            self.cell = None
+
+    def handle_data(self, data):
+        if self.cell is not None:
+            self.cell[-1] += data
+
+    def row(self, name):
+        return next(row for row in self.rows if row and name in row[1])
+
+
+def test_page(broken):
+    file = broken.folder / "page.html"
+    result = broken.run("--report-html", file)
+    assert result.status == 1 and "HTML report written to %s" % file in result.err, result
+    page = Page(file)
+    outcome, test, because, took = page.row(TOTAL)
+    assert outcome == "failed" and took.endswith("s")
+    assert "cart.py:6" in test and "AssertionError: 100%|no\n_b_" in test, test
+    assert because.startswith("cart.py: total") and "└ " in because, because  # the way to the test
+    assert "1 of 4" in page.source
+    assert not page.loads and "http" not in page.source.replace("http-equiv", "")
+    assert [p.name for p in broken.folder.glob("page*")] == ["page.html"]
+
+
+def test_page_means_nothing_by_names(shop):
+    shop.write(
+        "test_markup.py",
+        """
+        import pytest
+
+
+        @pytest.mark.parametrize("s", ["<img src=x>", "</script><b>&amp;"])
+        def test_markup(s):
+            assert s == "</pre><i>"
+        """,
+    )
+    file = shop.folder / "page.html"
+    shop.run("--report-html", file)
+    page = Page(file)
+    assert page.row("test_markup[<img src=x>]")[0] == "failed"
+    assert "</pre><i>" in page.row("test_markup[</script><b>&amp;]")[1]
+    assert not page.tags & {"img", "b", "i"} and page.source.count("<script") == 1
+
+
+def test_page_of_a_flaky_test_and_of_one_that_did_not_run(shop):
+    shop.env["FLIP"] = str(shop.folder / "flip")
+    test = 'def test_flip():\n    import os\n    assert not os.path.exists(os.environ["FLIP"])\n'
+    shop.write("test_flip.py", test + "\n\ndef test_later():\n    pass\n")
+    shop.record()
+    (shop.folder / "flip").touch()
+    file = shop.folder / "page.html"
+    shop.run("--mode", "all", "-x", "test_flip.py", "--report-html", file)
+    page = Page(file)
+    assert page.row("test_flip")[1].startswith("test_flip.py::test_flipflaky")
+    assert page.row("test_later")[0] == "not run"
+
+
+def test_page_without_a_database(shop):
+    file = shop.folder / "page.html"
+    shop.env["PYT_DIFF_CACHE_DIR"] = "/proc/none"
+    result = shop.run("--report-html", file)
+    assert result.status == 0 and len(Page(file).rows) == 1 + 4, result
+
+
+def test_page_when_nothing_is_affected(shop):
+    shop.record()
+    file = shop.folder / "page.html"
+    result = shop.run("--report-html", file)
+    assert not result.started and "no tests affected" in Page(file).source, result
+
+
+def test_page_that_cannot_be_written(shop):
+    result = shop.run("--report-html", shop.folder / "none" / "page.html")
+    assert result.status == 4 and not result.ran, result
+    assert "--report-html: cannot write into " in result.err, result
+    result = shop.run("--report-html", shop.folder)
+    assert result.status == 4 and "is no file" in result.err, result
+    result = shop.run("--report-html", "page.html", "--dry-run")
+    assert result.status == 4 and "exclude each other" in result.err, result
