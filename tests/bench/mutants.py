@@ -4,8 +4,12 @@
 For every mutant plain pytest is the truth: it runs on the released tree and on the mutated one, and
 the tests whose outcomes differ must be among those that the selector executes after the baseline
 of the released tree. What is reported, by kind of mutant: changed outcomes, how many of them were
-missed, and the mean fraction of the tests that was selected. Exit status 1 when pyt-diff missed
-any.
+missed, how many were spilled, and the mean fraction of the tests that was selected. Exit status 1
+when pyt-diff missed any.
+
+Spilled is a changed outcome that was left out, where the run failed and the test has its old
+outcome on the mutated tree as soon as those that were executed do not run before it: another test,
+which was selected and failed, leaves something behind that makes it fail.
 """
 
 import argparse
@@ -47,6 +51,11 @@ class Truth:
         changed = {row[0]: row[2] for row in rows if row[0] not in flaky and row[2] != "absent"}
         return changed, first.status, first.outcomes
 
+    def spilled(self, nodeids):
+        """Those of them that keep their outcome when nothing else runs before."""
+        alone = runs.alone(self.project, self.work, nodeids, self.timeout).outcomes
+        return {nodeid for nodeid in nodeids if alone.get(nodeid) == self.outcomes.get(nodeid)}
+
 
 class Mutation:
     """Applies a site to the working copy for the time of a `with` block."""
@@ -86,18 +95,21 @@ class Tally:
         self.effective = 0
         self.changed = 0
         self.missed = 0
+        self.spilled = 0
         self.fractions = []
 
-    def add(self, changed, missed, fraction):
+    def add(self, changed, missed, spilled, fraction):
         self.mutants += 1
         self.effective += 1 if changed else 0
         self.changed += changed
         self.missed += missed
+        self.spilled += spilled
         self.fractions.append(fraction)
 
     def row(self):
         mean = sum(self.fractions) / len(self.fractions) if self.fractions else 0.0
-        return [self.mutants, self.effective, self.changed, self.missed, "%.1f %%" % (100 * mean)]
+        counts = [self.mutants, self.effective, self.changed, self.missed, self.spilled]
+        return counts + ["%.1f %%" % (100 * mean)]
 
 
 class Measurement:
@@ -136,6 +148,8 @@ class Measurement:
             print("  %s: %s: did not end in time" % (selector.name, site), flush=True)
             return
         missed = sorted(set(changed) - set(run.outcomes))
+        spilled = self.truth.spilled(missed) if missed and run.status == 1 else set()
+        missed = [nodeid for nodeid in missed if nodeid not in spilled]
         if not changed and status not in (0, 1, 5) and run.status in (0, 5):
             # Nothing could run at all, a broken conftest for example: that must show.
             missed = ["(exit status %d, not %d)" % (run.status, status)]
@@ -144,7 +158,7 @@ class Measurement:
         fraction = executed / max(1, len(self.truth.outcomes))
         for kind in (site.kind, "all"):
             self.tallies.setdefault((selector.name, kind), Tally()).add(
-                len(changed), len(missed), fraction
+                len(changed), len(missed), len(spilled), fraction
             )
         row = {
             "selector": selector.name,
@@ -152,6 +166,7 @@ class Measurement:
             "site": str(site),
             "changed": len(changed),
             "missed": missed,
+            "spilled": sorted(spilled),
             "executed": executed,
             "unlike plain": len(wrong),
             "exit": run.status,
@@ -159,12 +174,13 @@ class Measurement:
         }
         self.log.append(row)
         print(
-            "  %-9s changed %4d, executed %4d, missed %d%s%s"
+            "  %-9s changed %4d, executed %4d, missed %d%s%s%s"
             % (
                 selector.name,
                 len(changed),
                 executed,
                 len(missed),
+                ", spilled %d" % len(spilled) if spilled else "",
                 ", outcome unlike plain %d" % len(wrong) if wrong else "",
                 ", exit %d, plain %d" % (run.status, status) if status > 1 else "",
             ),
@@ -189,7 +205,8 @@ class Measurement:
 
     def report(self):
         print("\n%s" % self.project.label)
-        header = ["selector", "kind", "mutants", "effective", "changed", "missed", "selected"]
+        header = ["selector", "kind", "mutants", "effective", "changed", "missed", "spilled"]
+        header.append("selected")
         order = list(mutate.KINDS) + ["all"]
 
         def rank(key):

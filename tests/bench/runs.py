@@ -116,6 +116,13 @@ def plain(project, work, extra=(), timeout=None, plugin=True):
     return execute(command, work, project.environment(work), timeout)
 
 
+def alone(project, work, nodeids, timeout=None):
+    """Plain pytest over these tests and no others."""
+    options = [argument for argument in project.args if argument.startswith("-")]
+    command = [project.pytest] + PLUGIN_ARGS + options + sorted(nodeids)
+    return execute(command, work, project.environment(work), timeout)
+
+
 def pyt_diff(binary, project, work, cache, own=(), extra=(), timeout=None, plugin=True):
     """pyt-diff over the same tests with the same arguments."""
     command = [os.path.abspath(binary), "--python", project.python, "--cache-dir", cache]
