@@ -211,6 +211,7 @@ static int run_in(const char *dir, bool nested, const char *const *arguments,
                   struct ptd_err *err)
 {
     int pipes[3][2];
+    *status = -1;
     if (make_pipes(pipes, err) < 0)
         return -1;
     pid_t child = fork();
