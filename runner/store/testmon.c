@@ -28,13 +28,16 @@ static int failed(const struct ptd_testmon *t, struct ptd_err *err)
 {
     switch (sqlite3_errcode(t->db) & 0xff) {
     case SQLITE_NOTADB:
-        return ptd_err_set(err, PTD_E_USAGE, "%s is not a database of testmon", t->path);
+        ptd_err_set(err, PTD_E_USAGE, "%s is not a database of testmon", t->path);
+        break;
     case SQLITE_CORRUPT:
     case SQLITE_ERROR: /* a table or column is missing */
-        return damaged(t, sqlite3_errmsg(t->db), err);
+        damaged(t, sqlite3_errmsg(t->db), err);
+        break;
     default:
-        return ptd_err_set(err, PTD_E_STORE, "%s: cannot read: %s", t->path, sqlite3_errmsg(t->db));
+        ptd_err_set(err, PTD_E_STORE, "%s: cannot read: %s", t->path, sqlite3_errmsg(t->db));
     }
+    return -1;
 }
 
 /* One value as a number, and as owned text in *text unless that is NULL. */
