@@ -46,6 +46,10 @@ static void rows_are_read(void **state)
 static void rows_that_make_no_sense_end_it(void **state)
 {
     (void)state;
+    static const char rest[] = "0\0"
+                               "\0"
+                               "0\0"
+                               "\0";
     static const char *const bad[] = {"6", "-1", "", "99999999999999999999", "0x1"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct ptd_outcomes o = {0};
@@ -53,7 +57,7 @@ static void rows_that_make_no_sense_end_it(void **state)
         ptd_buf_adds(&text, "t");
         ptd_buf_add(&text, "", 1);
         ptd_buf_add(&text, bad[i], strlen(bad[i]) + 1);
-        ptd_buf_add(&text, "0\0\0000\0", 7);
+        ptd_buf_add(&text, rest, sizeof(rest) - 1);
         ptd_outcomes_parse(&o, text.data, text.len);
         assert_int_equal(o.count, 0);
         ptd_outcomes_release(&o);
