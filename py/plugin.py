@@ -522,6 +522,8 @@ def _count_ignored(config, count):
 
 @_hook(trylast=True)
 def pytest_collection_finish(session):
+    if session.config is _s.config and _c.state()[0]:
+        _c.fact("collected", "1")
     # After pytest's own "collected N items", which would subtract them.
     if _s.role == "main" and _s.plan and _s.plan.get("select"):
         _count_ignored(session.config, _s.plan.get("ignored_tests", 0))

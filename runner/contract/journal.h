@@ -37,6 +37,7 @@ enum ptd_journal_type {
      *   python      "3.11.7"
      *   implementation "cpython"
      *   platform    sys.platform "-" machine
+     *   collected   "1" once pytest has collected all that it was to collect
      *   lines       when the plan asks for them: "on" or "none: REASON"
      *   lines_lost  why some of them are missing
      *   syspath     one per entry of sys.path that lies in a site- or dist-packages folder or that

@@ -1,5 +1,6 @@
 """The recorded data: other checkouts, earlier states, damage, and what ends a run early."""
 
+import json
 import os
 import shutil
 import signal
@@ -382,3 +383,22 @@ def test_another_python_has_records_of_its_own(shop):
     assert_idle(shop.run())
     shop.python = first
     assert_idle(shop.run())
+
+
+@pytest.mark.parametrize("lines", [0, 1, 3, 6])
+def test_output_that_nobody_reads(project, lines):
+    # `pyt-diff | head`: pytest ends early, with the exit code of failing tests.
+    for number in range(30):
+        project.write("test_%d.py" % number, "def test_one():\n    pass\n")
+    for _ in range(2):
+        process = project.start("-v")
+        for _ in range(lines):
+            process.stdout.readline()
+        process.stdout.close()
+        process.stderr.read()
+        process.stderr.close()
+        process.wait()
+    project.run()
+    answer = project.run("--json")
+    assert json.loads(answer.out)["total"] == 30, answer
+    assert_idle(project.run())

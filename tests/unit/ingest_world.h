@@ -214,6 +214,7 @@ static inline void begin_as(struct world *world, struct session *s, int number, 
     jb_fact(&s->jb, "role", role);
     jb_fact(&s->jb, "rootdir", world->root);
     jb_fact(&s->jb, "tracer", "eval");
+    jb_fact(&s->jb, "collected", "1");
 }
 
 static inline void begin(struct world *world, struct session *s)
