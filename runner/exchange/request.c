@@ -24,7 +24,7 @@ static int take_item(char *line, struct ptd_exchange_request *out)
 int ptd_exchange_request_read(struct ptd_buf *text, struct ptd_exchange_request *out,
                               struct ptd_err *err)
 {
-    char *lines[PTD_EXCHANGE_LINES];
+    char *lines[PTD_EXCHANGE_LINES] = {NULL};
     *out = (struct ptd_exchange_request){.text = *text};
     *text = (struct ptd_buf)PTD_BUF_INIT;
     char *at = out->text.data, *end = at + out->text.len;
@@ -48,7 +48,7 @@ int ptd_exchange_request_read(struct ptd_buf *text, struct ptd_exchange_request 
         }
         at = stop + 1;
     }
-    if (!out->url || out->timeout_ms <= 0 ||
+    if (!lines[0] || !out->url || out->timeout_ms <= 0 ||
         (!out->publish && strcmp(lines[0], PTD_EXCHANGE_ASK) != 0))
         return bad(err);
     return 0;

@@ -161,7 +161,9 @@ static const struct ptd_graph_entry *same_content(struct update *u, const struct
         for (size_t i = 0; i < u->old_count; i++)
             ptd_map_put(&u->by_hash, &u->old[i].hash, sizeof(*hash), i, NULL);
     size_t at = ptd_map_find(&u->by_hash, hash, sizeof(*hash));
-    return at == PTD_MAP_NONE ? NULL : &u->old[u->by_hash.entries[at].value];
+    if (at == PTD_MAP_NONE || !u->by_hash.entries)
+        return NULL;
+    return &u->old[u->by_hash.entries[at].value];
 }
 
 static uint64_t now_ns(void)

@@ -377,7 +377,7 @@ void ptd_graph_close(const struct ptd_graph *g, bool importers, unsigned char *s
     for (size_t at = 0; at < count; at++) {
         struct ptd_graph_list next =
             importers ? ptd_graph_importers(g, queue[at]) : ptd_graph_imports(g, queue[at]);
-        for (size_t i = 0; i < next.count; i++) {
+        for (size_t i = 0; next.items && i < next.count; i++) {
             if (seen[next.items[i]])
                 continue;
             seen[next.items[i]] = 1;
