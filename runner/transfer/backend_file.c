@@ -17,7 +17,8 @@ static int local_path(const struct ptd_url *url, char **out, struct ptd_err *err
 {
     if (*url->host && strcmp(url->host, "localhost") != 0) {
         ptd_err_set(err, PTD_E_USAGE, "file://%s/... names another host", url->host);
-        return ptd_err_hint(err, "a local path has three slashes: file:///DIR/NAME.db");
+        ptd_err_hint(err, "a local path has three slashes: file:///DIR/NAME.db");
+        return -1;
     }
     *out = ptd_xasprintf("/%s", url->path);
     return 0;

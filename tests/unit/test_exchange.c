@@ -37,7 +37,7 @@ static void test_request(void **state)
     /* Cut anywhere, it is no request, or one of fewer items. */
     for (size_t len = 0; len < sizeof(good) - 1; len++) {
         if (read_text(good, len, &r) == 0)
-            assert_true(good[len - 1] == '\n' && r.count < 2);
+            assert_true(len > 0 && good[len - 1] == '\n' && r.count < 2);
         ptd_exchange_request_release(&r);
     }
     static const char *const wrong[] = {"tell\nu\nt\n1\ns\nm\n0\n", "ask\nu\nt\n0\ns\nm\n0\n",
