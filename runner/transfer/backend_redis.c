@@ -14,8 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/hash.h"
 #include "base/buf.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "transfer/backend.h"
 #include "transfer/retry.h"
