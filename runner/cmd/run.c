@@ -15,6 +15,7 @@
 #include "cmd/e2e.h"
 #include "cmd/leftover.h"
 #include "cmd/line_coverage.h"
+#include "cmd/log.h"
 #include "cmd/pass_cache.h"
 #include "cmd/plan.h"
 #include "cmd/prior.h"
@@ -173,10 +174,22 @@ static struct ptd_summary summary_of(struct run *r)
     };
 }
 
+static void log_decision(const struct run *r, const struct ptd_summary *summary)
+{
+    PTD_CLEANUP_BUF struct ptd_buf text = PTD_BUF_INIT;
+    if (!ptd_log_wants(PTD_LOG_INFO))
+        return;
+    ptd_summary_line(summary, &text);
+    if (!summary->no_data && !r->everything)
+        ptd_summary_reasons(summary, &text);
+    ptd_log(PTD_LOG_INFO, "%s", text.data ? text.data : "");
+}
+
 static void say(struct run *r)
 {
     PTD_CLEANUP_BUF struct ptd_buf text = PTD_BUF_INIT;
     struct ptd_summary summary = summary_of(r);
+    log_decision(r, &summary);
     bool idle = !r->verdict.selection.count && !summary.no_data && !r->everything;
     ptd_reports_begin(&r->reports, &r->w, &r->verdict, &summary);
     if ((r->options->verbosity < 0 && !r->options->decision_log) ||
@@ -193,6 +206,7 @@ static int answer(struct run *r, struct ptd_err *err)
 {
     PTD_CLEANUP_BUF struct ptd_buf text = PTD_BUF_INIT;
     struct ptd_summary summary = summary_of(r);
+    log_decision(r, &summary);
     if (r->options->json)
         ptd_summary_json(&summary, &text);
     else
@@ -569,12 +583,23 @@ static int run_without_store(struct run *r, struct ptd_err *err)
     return 0;
 }
 
+static void log_places(const struct run *r)
+{
+    ptd_log(PTD_LOG_DEBUG, "root %s, data %s, python %s, %s%s", r->w.project.rootdir,
+            r->w.project.cache_dir, r->w.interpreter.python, r->w.environment.name,
+            !r->w.store     ? ", no database"
+            : r->w.writable ? ""
+                            : ", read only");
+}
+
 static int open_and_decide(struct run *r, struct ptd_err *err)
 {
     if (ptd_workspace_find(&r->w, r->options, err) < 0 ||
+        ptd_log_open(r->w.project.cache_dir, err) < 0 ||
         ptd_remote_baseline_load(&r->remote, &r->w.project, r->options, err) < 0 ||
         ptd_workspace_enter(&r->w, err) < 0)
         return -1;
+    log_places(r);
     make_scope(r);
     if (ptd_e2e_open(&r->w, &r->e2e, err) < 0 || ptd_pass_cache_open(&r->passes, &r->w, err) < 0)
         return -1;
@@ -623,6 +648,11 @@ int ptd_cmd_run(struct ptd_options *options, int *status, struct ptd_err *err)
     *status = r.status;
     if (r.no_report && !r.status)
         *status = 3;
+    if (result < 0)
+        ptd_log(PTD_LOG_ERROR, "%s", err->msg);
+    else
+        ptd_log(PTD_LOG_INFO, "exit code %d, %zu tests recorded", *status, r.recorded.tests);
+    ptd_log_close();
     int ended_by = r.signal;
     release(&r);
     if (ended_by) {

@@ -9,15 +9,18 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "cmd/leftover.h"
+#include "cmd/log.h"
 
 void ptd_warn(const char *fmt, ...)
 {
+    PTD_CLEANUP_FREE char *text = NULL;
     va_list ap;
     va_start(ap, fmt);
-    fputs("pyt-diff: warning: ", stderr);
-    vfprintf(stderr, fmt, ap);
-    fputc('\n', stderr);
+    if (vasprintf(&text, fmt, ap) < 0)
+        text = NULL;
     va_end(ap);
+    fprintf(stderr, "pyt-diff: warning: %s\n", text ? text : fmt);
+    ptd_log(PTD_LOG_WARNING, "%s", text ? text : fmt);
 }
 
 char *ptd_project_relative(const struct ptd_project *project, const char *path)
