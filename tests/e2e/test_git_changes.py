@@ -452,7 +452,8 @@ def test_no_commit_yet(shop):
 
 def test_nothing_in_common(repo):
     repo.git("checkout", "-q", "--orphan", "other")
-    repo.commit()
+    # Of the same second and with the same message it would be the same commit.
+    repo.git("commit", "-q", "-m", "another beginning")
     fallback(repo.run("--since", "main"), "--since main: HEAD and main have no common commit")
 
 
