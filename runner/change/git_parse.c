@@ -68,7 +68,7 @@ static const char *parse_entry(const char *pos, const char *end, struct ptd_git_
 int ptd_git_parse_raw(const void *data, size_t len, struct ptd_git_entries *out,
                       struct ptd_err *err)
 {
-    const char *pos = data, *end = pos + len;
+    const char *pos = len ? data : "", *end = pos + len;
     while (pos && pos < end)
         pos = parse_entry(pos, end, out);
     return pos || !len ? 0 : ptd_err_set(err, PTD_E_IO, "git diff says what is not understood");

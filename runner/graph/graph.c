@@ -241,7 +241,8 @@ static void resolve_relative(struct making *m, const char *importer, const char 
 static void resolve_module(struct making *m, const struct ptd_graph_entry *e)
 {
     m->found.count = m->outside.count = 0;
-    for (const char *p = e->imports, *end = p + e->imports_len; p < end;) {
+    const char *first = e->imports_len ? e->imports : "";
+    for (const char *p = first, *end = p + e->imports_len; p < end;) {
         const char *module = p, *name = p + strlen(p) + 1;
         p = name + strlen(name) + 1;
         if (*module == '.')
