@@ -76,7 +76,7 @@ int ptd_git_parse_raw(const void *data, size_t len, struct ptd_git_entries *out,
 
 void ptd_git_parse_names(const void *data, size_t len, struct ptd_git_entries *out)
 {
-    const char *pos = data, *end = pos + len;
+    const char *pos = len ? data : "", *end = pos + len;
     while (pos && pos < end) {
         const char *last = memchr(pos, '\0', (size_t)(end - pos));
         size_t n = (size_t)((last ? last : end) - pos);
