@@ -137,25 +137,13 @@ static int see_flaky(const struct ptd_store_flaky *f, void *arg)
     return 0;
 }
 
-static int count_files(struct summary *s, struct ptd_err *err)
-{
-    struct ptd_store_files files;
-    if (ptd_store_files(s->store, &files, err) < 0)
-        return -1;
-    for (size_t i = 0; i < files.count; i++) {
-        s->sources += files.items[i].kind == PTD_FILE_SOURCE && files.items[i].version;
-        s->others += files.items[i].kind == PTD_FILE_OPAQUE && files.items[i].version;
-    }
-    ptd_store_files_release(&files);
-    return 0;
-}
-
 static int count(struct summary *s, struct ptd_err *err)
 {
     struct stat st;
     if (stat(ptd_store_path(s->store), &st) == 0)
         s->size = (uint64_t)st.st_size;
-    if (ptd_store_each_node(s->store, see_node, s, err) < 0 || count_files(s, err) < 0 ||
+    if (ptd_store_each_node(s->store, see_node, s, err) < 0 ||
+        ptd_store_count_files(s->store, &s->sources, &s->others, err) < 0 ||
         ptd_store_each_environment(s->store, see_environment, s, err) < 0 ||
         ptd_store_each_depset(s->store, see_depset, s, err) < 0)
         return -1;

@@ -119,19 +119,6 @@ static int see_name(const struct ptd_store_node *node, void *arg)
     return 0;
 }
 
-static int load_files(struct stats *s, struct ptd_err *err)
-{
-    struct ptd_store_files files;
-    if (ptd_store_files(s->store, &files, err) < 0)
-        return -1;
-    for (size_t i = 0; i < files.count; i++) {
-        s->sources += files.items[i].kind == PTD_FILE_SOURCE && files.items[i].version;
-        s->others += files.items[i].kind == PTD_FILE_OPAQUE && files.items[i].version;
-    }
-    ptd_store_files_release(&files);
-    return 0;
-}
-
 static int load_saved(struct stats *s, struct ptd_err *err)
 {
     PTD_CLEANUP_FREE char *text = NULL;
@@ -147,7 +134,8 @@ static int load_saved(struct stats *s, struct ptd_err *err)
 
 static int load(struct stats *s, struct ptd_err *err)
 {
-    if (ptd_store_each_node(s->store, see_node, s, err) < 0 || load_files(s, err) < 0 ||
+    if (ptd_store_each_node(s->store, see_node, s, err) < 0 ||
+        ptd_store_count_files(s->store, &s->sources, &s->others, err) < 0 ||
         ptd_store_each_environment(s->store, see_environment, s, err) < 0 ||
         ptd_store_each_run(s->store, see_run, s, err) < 0 ||
         ptd_store_each_flaky(s->store, see_flaky, s, err) < 0 || load_saved(s, err) < 0)

@@ -301,6 +301,21 @@ void ptd_store_files_release(struct ptd_store_files *files)
     *files = (struct ptd_store_files){0};
 }
 
+int ptd_store_count_files(struct ptd_store *store, size_t *sources, size_t *others,
+                          struct ptd_err *err)
+{
+    struct ptd_store_files files;
+    *sources = *others = 0;
+    if (ptd_store_files(store, &files, err) < 0)
+        return -1;
+    for (size_t i = 0; i < files.count; i++) {
+        *sources += files.items[i].kind == PTD_FILE_SOURCE && files.items[i].version;
+        *others += files.items[i].kind == PTD_FILE_OPAQUE && files.items[i].version;
+    }
+    ptd_store_files_release(&files);
+    return 0;
+}
+
 int ptd_store_file(struct ptd_store *store, enum ptd_file_kind kind, const char *path, ptd_id *out,
                    struct ptd_err *err)
 {

@@ -122,6 +122,9 @@ int ptd_store_environment(struct ptd_store *store, const char *name, ptd_id *out
 /* All files, or those of one kind (kind < 0: all). */
 int ptd_store_files(struct ptd_store *store, struct ptd_store_files *out, struct ptd_err *err);
 void ptd_store_files_release(struct ptd_store_files *files);
+/* How many there are with a content: Python sources, and others. */
+int ptd_store_count_files(struct ptd_store *store, size_t *sources, size_t *others,
+                          struct ptd_err *err);
 int ptd_store_file(struct ptd_store *store, enum ptd_file_kind kind, const char *path, ptd_id *out,
                    struct ptd_err *err);
 int ptd_store_file_seen(struct ptd_store *store, ptd_id file, const uint64_t sig[4],

@@ -17,15 +17,21 @@ static void restore_and_die(int number)
     raise(number);
 }
 
-/* In the background the kernel would stop us for it. */
-static void set(const struct ptd_terminal *terminal, const struct termios *mode)
+/* In the background the kernel would stop us for a change of the terminal. */
+static void block_stop(sigset_t *old)
 {
-    sigset_t block, old;
-    if (terminal->fd < 0)
-        return;
+    sigset_t block;
     sigemptyset(&block);
     sigaddset(&block, SIGTTOU);
-    sigprocmask(SIG_BLOCK, &block, &old);
+    sigprocmask(SIG_BLOCK, &block, old);
+}
+
+static void set(const struct ptd_terminal *terminal, const struct termios *mode)
+{
+    sigset_t old;
+    if (terminal->fd < 0)
+        return;
+    block_stop(&old);
     tcsetattr(terminal->fd, TCSANOW, mode);
     sigprocmask(SIG_SETMASK, &old, NULL);
 }
@@ -59,12 +65,10 @@ void ptd_terminal_restore(const struct ptd_terminal *terminal)
 
 void ptd_terminal_hand_to(const struct ptd_terminal *terminal, pid_t group)
 {
-    sigset_t block, old;
+    sigset_t old;
     if (terminal->fd < 0)
         return;
-    sigemptyset(&block);
-    sigaddset(&block, SIGTTOU);
-    sigprocmask(SIG_BLOCK, &block, &old);
+    block_stop(&old);
     tcsetpgrp(terminal->fd, group);
     sigprocmask(SIG_SETMASK, &old, NULL);
 }
