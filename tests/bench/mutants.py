@@ -264,7 +264,8 @@ def main():
     options = parser.parse_args()
     pythons = projects.select_pythons(options.pythons)
     log, failed, measured = [], False, 0
-    for _, project in projects.prepare(options.cache, options.projects, pythons, options.peers):
+    more = "peers" if options.peers else None
+    for _, project in projects.prepare(options.cache, options.projects, pythons, more):
         measurement = measure(options, project)
         measured += 1
         failed |= any(miss[0] == "pyt-diff" for miss in measurement.misses)
