@@ -125,7 +125,8 @@ static void look_at_python(struct ptd_findings *f, const struct ptd_options *opt
     add(f, "python", "host", hosts[found.host]);
     if (found.libpython[0])
         add(f, "python", "library", found.libpython);
-    if (ptd_environment_find(store, false, &found, project->rootdir, &environment, &err) < 0) {
+    if (ptd_environment_find(store, false, &found, ptd_workspace_given_name(options, project),
+                             project->rootdir, &environment, &err) < 0) {
         ptd_findings_problem(f, &err);
         return;
     }
@@ -225,6 +226,14 @@ static char *rules_text(const struct ptd_project *project)
     return ptd_buf_steal(&text);
 }
 
+/* What an option that doctor takes says of a setting, or NULL. */
+static const char *said_by_option(const struct ptd_options *options, const char *key)
+{
+    return strcmp(key, "python") == 0             ? options->python
+           : strcmp(key, "environment-name") == 0 ? options->environment_name
+                                                  : NULL;
+}
+
 static void look_at_settings(struct ptd_findings *f, const struct ptd_options *options,
                              const struct ptd_project *project)
 {
@@ -235,9 +244,9 @@ static void look_at_settings(struct ptd_findings *f, const struct ptd_options *o
         if (strcmp(spec->key, "dependencies") == 0 && project->rule_count) {
             free(shown);
             shown = rules_text(project);
-        } else if (strcmp(spec->key, "python") == 0 && options->python) {
+        } else if (said_by_option(options, spec->key)) {
             free(shown);
-            shown = ptd_xstrdup(options->python);
+            shown = ptd_xstrdup(said_by_option(options, spec->key));
             where = spec->option;
         } else if (!shown && spec->fallback) {
             shown = ptd_xstrdup(spec->fallback);

@@ -12,6 +12,8 @@
 
 /* Longest answer of an interpreter that is believed. */
 #define MAX_ANSWER ((size_t)1 << 20)
+/* Bytes of a name that the user gives. */
+#define LONGEST_GIVEN 200
 
 static const char question[] =
     "import sys, os\n"
@@ -121,14 +123,12 @@ static bool use_cache(char *cached, const char *look, const char *root, struct p
     return true;
 }
 
-int ptd_environment_find(struct ptd_store *store, bool writable,
-                         const struct ptd_interpreter *interpreter, const char *root,
-                         struct ptd_environment *out, struct ptd_err *err)
+static int find(struct ptd_store *store, bool writable, const struct ptd_interpreter *interpreter,
+                const char *root, struct ptd_environment *out, struct ptd_err *err)
 {
     PTD_CLEANUP_BUF struct ptd_buf look = PTD_BUF_INIT, answer = PTD_BUF_INIT;
     PTD_CLEANUP_FREE char *key = ptd_xasprintf("interpreter %s", interpreter->python);
     PTD_CLEANUP_FREE char *cached = NULL;
-    *out = (struct ptd_environment){0};
     look_at_interpreter(interpreter, &look);
     if (store && ptd_store_meta_get(store, key, &cached, err) < 0)
         return -1;
@@ -151,9 +151,50 @@ int ptd_environment_find(struct ptd_store *store, bool writable,
     return ptd_store_meta_set(store, key, value, err);
 }
 
+/* It is printed, and a line in files. */
+static int check_given(const char *given, struct ptd_err *err)
+{
+    const unsigned char *c = (const unsigned char *)given;
+    while (*c >= 0x20 && *c != 0x7f)
+        c++;
+    if (!*c && strlen(given) <= LONGEST_GIVEN)
+        return 0;
+    if (*c)
+        ptd_err_set(err, PTD_E_USAGE, "the name of the environment has control characters");
+    else
+        ptd_err_set(err, PTD_E_USAGE, "the name of the environment is longer than %d bytes",
+                    LONGEST_GIVEN);
+    return ptd_err_hint(err, "it is set by --environment-name, PYT_DIFF_ENVIRONMENT_NAME or "
+                             "environment-name in the configuration");
+}
+
+/* What is said of "cpython 3.11.7 linux x86_64", and the given name. */
+static void add_names(struct ptd_environment *e, const char *given)
+{
+    PTD_CLEANUP_FREE char *found = e->name;
+    PTD_CLEANUP_FREE char *suffix = given ? ptd_xasprintf(" [%s]", given) : ptd_xstrdup("");
+    const char *version = found + strcspn(found, " ");
+    version += *version == ' ';
+    e->name = ptd_xasprintf("%s%s", found, suffix);
+    e->brief = ptd_xasprintf("CPython %.*s%s", (int)strcspn(version, " "), version, suffix);
+}
+
+int ptd_environment_find(struct ptd_store *store, bool writable,
+                         const struct ptd_interpreter *interpreter, const char *given,
+                         const char *root, struct ptd_environment *out, struct ptd_err *err)
+{
+    *out = (struct ptd_environment){0};
+    if ((given && check_given(given, err) < 0) ||
+        find(store, writable, interpreter, root, out, err) < 0)
+        return -1;
+    add_names(out, given);
+    return 0;
+}
+
 void ptd_environment_release(struct ptd_environment *environment)
 {
     free(environment->name);
+    free(environment->brief);
     ptd_packages_release(&environment->packages);
     *environment = (struct ptd_environment){0};
 }

@@ -37,7 +37,6 @@ struct run {
      * owned, NULL-terminated; NULL = everything. */
     char **scope;
     const char **keep; /* those of them that are node ids; owned array of borrowed */
-    char python[64];   /* "CPython 3.11.7" */
     bool everything;
     struct ptd_since since; /* with --since and the like */
     struct ptd_summary_since since_said;
@@ -149,10 +148,6 @@ static void remember_idle(struct run *r)
 
 static struct ptd_summary summary_of(struct run *r)
 {
-    /* The environment's name goes on with the platform. */
-    const char *version = strchr(r->w.environment.name, ' ');
-    version = version ? version + 1 : "";
-    snprintf(r->python, sizeof(r->python), "CPython %.*s", (int)strcspn(version, " "), version);
     const struct ptd_overlay *files = ptd_since_files(&r->since);
     bool since = r->request != NULL;
     if (since)
@@ -161,7 +156,7 @@ static struct ptd_summary summary_of(struct run *r)
         .selection = &r->verdict.selection,
         .describe = ptd_verdict_describe,
         .arg = &r->verdict,
-        .python = r->python,
+        .python = r->w.environment.brief,
         .no_data = r->verdict.no_data,
         .everything = r->everything,
         .changed_files = files ? files->paths.count : ptd_workspace_changed_files(&r->w),

@@ -63,6 +63,12 @@ int ptd_workspace_interpreter(const struct ptd_options *options, const struct pt
     return ptd_interpreter_find(python, project->cwd, options->host, out, err);
 }
 
+const char *ptd_workspace_given_name(const struct ptd_options *options,
+                                     const struct ptd_project *project)
+{
+    return options->environment_name ? options->environment_name : project->environment_name;
+}
+
 static int use_project(struct ptd_workspace *w, struct ptd_err *err)
 {
     if (ptd_project_find(w->options, &w->project, err) < 0 ||
@@ -205,7 +211,8 @@ int ptd_workspace_reload(struct ptd_workspace *w, struct ptd_err *err)
 static int open_data(struct ptd_workspace *w, struct ptd_err *err)
 {
     ptd_environment_release(&w->environment);
-    if (ptd_environment_find(w->store, w->writable, &w->interpreter, w->project.rootdir,
+    const char *given = ptd_workspace_given_name(w->options, &w->project);
+    if (ptd_environment_find(w->store, w->writable, &w->interpreter, given, w->project.rootdir,
                              &w->environment, err) < 0)
         return -1;
     w->environment.packages.store = w->store;

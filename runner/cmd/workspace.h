@@ -40,6 +40,9 @@ struct ptd_workspace {
 /* The Python that the command line or the configuration names, else the one that is found. */
 int ptd_workspace_interpreter(const struct ptd_options *options, const struct ptd_project *project,
                               struct ptd_interpreter *out, struct ptd_err *err);
+/* The name under which records are kept apart, of the command line or the configuration; NULL. */
+const char *ptd_workspace_given_name(const struct ptd_options *options,
+                                     const struct ptd_project *project);
 /* The first half of opening: the project and its configuration, the interpreter. */
 int ptd_workspace_find(struct ptd_workspace *w, struct ptd_options *options, struct ptd_err *err);
 /* The second half: the store and the tree. */

@@ -8,21 +8,24 @@
 #define AT(member) offsetof(struct ptd_options, member)
 
 static const char *const of_explain[] = {
-    "--json", "--since-baseline", "--cache-dir", "--python", "--host", "-h", "--help", NULL};
+    "--json", "--since-baseline", "--cache-dir", "--environment-name", "--python", "--host",
+    "-h",     "--help",           NULL};
 
 static const char *const of_inspect[] = {"--json", "--cache-dir", "-h", "--help", NULL};
 
 static const char *const of_graph[] = {"--json", "--cache-dir", "-h", "--help", NULL};
-static const char *const of_affected[] = {"--since",     "--staged", "--working-tree", "--json",
-                                          "--cache-dir", "--python", "--host",         "-h",
-                                          "--help",      NULL};
-static const char *const of_stale[] = {"--json", "--cache-dir", "--python", "--host",
-                                       "-h",     "--help",      NULL};
+static const char *const of_affected[] = {"--since",  "--staged",    "--working-tree",
+                                          "--json",   "--cache-dir", "--environment-name",
+                                          "--python", "--host",      "-h",
+                                          "--help",   NULL};
+static const char *const of_stale[] = {
+    "--json", "--cache-dir", "--environment-name", "--python", "--host", "-h", "--help", NULL};
 static const char *const of_completions[] = {"-h", "--help", NULL};
-static const char *const of_doctor[] = {"--json", "--cache-dir", "--python", "--host",
-                                        "-h",     "--help",      NULL};
+static const char *const of_doctor[] = {
+    "--json", "--cache-dir", "--environment-name", "--python", "--host", "-h", "--help", NULL};
 static const char *const of_merge[] = {"-h", "--help", NULL};
-static const char *const of_migrate[] = {"--cache-dir", "--python", "--host", "-h", "--help", NULL};
+static const char *const of_migrate[] = {
+    "--cache-dir", "--environment-name", "--python", "--host", "-h", "--help", NULL};
 static const char *const of_serve[] = {"--json", "-h", "--help", NULL};
 
 static const char *const of_watch[] = {"--since-baseline",
@@ -31,6 +34,7 @@ static const char *const of_watch[] = {"--since-baseline",
                                        "--no-exclude-e2e",
                                        "--no-record",
                                        "--cache-dir",
+                                       "--environment-name",
                                        "--line-coverage",
                                        "--parallel",
                                        "--python",

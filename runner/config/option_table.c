@@ -211,6 +211,12 @@ const struct ptd_option_spec ptd_option_table[] = {
      "Where the data lies",
      "Where the data lies; default: pyt-diff in pytest's cache directory (.pytest_cache)."
      " [env: PYT_DIFF_CACHE_DIR]"},
+    {"--environment-name", "NAME", false, set_text, AT(environment_name), NULL, PTD_GROUP_RECORD,
+     NULL,
+     "Keep records of their own under NAME, apart from those without a name and from those of other"
+     " names: for runs that differ in something that cannot be seen, such as the service that the"
+     " tests talk to. [env: PYT_DIFF_ENVIRONMENT_NAME] [config: environment-name,"
+     " diff_environment_name]"},
     {"--remote", "URL", false, set_text, AT(remote), NULL, PTD_GROUP_RECORD,
      "Fetch the shared baseline from there",
      "Before the run, fetch the baseline from URL when it has changed, and merge it beneath what is"
@@ -328,6 +334,8 @@ const struct ptd_option_spec ptd_option_table[] = {
      "--no-record"},
     {"--testmon-forceselect", NULL, false, set_nothing, 0, NULL, PTD_GROUP_ALIAS, NULL,
      "What is done anyway: -k, -m and paths narrow within what is affected."},
+    {"--testmon-env", "NAME", false, set_text, AT(environment_name), NULL, PTD_GROUP_ALIAS, NULL,
+     "--environment-name NAME"},
     {"--no-testmon", NULL, false, set_flag, AT(off), NULL, PTD_GROUP_ALIAS, NULL,
      "Plain pytest: nothing is selected, nothing recorded."},
 

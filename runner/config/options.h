@@ -109,14 +109,15 @@ struct ptd_options {
     bool diff;               /* --diff was given; since_baseline and no_record follow from it */
     bool decision_log;       /* --diff-v: decisions to stderr */
     const char *report_html; /* --report-html FILE, or NULL */
-    const char *line_coverage; /* --line-coverage FILE, or NULL */
-    const char *python;        /* --python PATH; NULL = discover */
-    const char *cache_dir;     /* --cache-dir DIR, else $PYT_DIFF_CACHE_DIR, else NULL */
-    const char *remote;        /* --remote URL, or NULL */
-    bool upload;               /* --upload: what is recorded goes there */
-    bool offline;              /* --offline: nothing is fetched */
-    int batch_size;            /* --batch-size, --diff-batch-size; accepted, see --help */
-    int cache_size;            /* --cache-size, --diff-cache-size */
+    const char *line_coverage;    /* --line-coverage FILE, or NULL */
+    const char *python;           /* --python PATH; NULL = discover */
+    const char *cache_dir;        /* --cache-dir DIR, else $PYT_DIFF_CACHE_DIR, else NULL */
+    const char *environment_name; /* --environment-name NAME, or NULL */
+    const char *remote;           /* --remote URL, or NULL */
+    bool upload;                  /* --upload: what is recorded goes there */
+    bool offline;                 /* --offline: nothing is fetched */
+    int batch_size;               /* --batch-size, --diff-batch-size; accepted, see --help */
+    int cache_size;               /* --cache-size, --diff-cache-size */
 
     /* What goes to pytest, in order; borrowed from argv, the array is owned. "--parallel[=N]" has
      * become "-n" "N" (or "auto"). */

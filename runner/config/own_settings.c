@@ -186,6 +186,7 @@ void ptd_own_settings_release(struct ptd_project *project)
     ptd_strings_free(project->e2e_paths);
     ptd_strings_free(project->warnings);
     free(project->remote);
+    free(project->environment_name);
     free(project->python);
     free(project->pass_cache);
     free(project->pass_token);

@@ -51,9 +51,10 @@ struct ptd_project {
     bool exclude_e2e;
     /* Of the pass cache; NULL: not set. A token may be "@FILE", relative to the rootdir. */
     char *pass_cache, *pass_token, *pass_salt;
-    int pass_timeout; /* seconds */
-    char *remote;     /* URL of the shared baseline; NULL */
-    char *python;     /* a path relative to the rootdir, or a name; NULL */
+    int pass_timeout;       /* seconds */
+    char *remote;           /* URL of the shared baseline; NULL */
+    char *environment_name; /* of records apart; NULL */
+    char *python;           /* a path relative to the rootdir, or a name; NULL */
     /* Unknown keys of [tool.pyt-diff], and of pytest's section that are nearly ours: one line each
      * for stderr, with the nearest match; owned. */
     char **warnings;

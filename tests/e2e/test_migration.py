@@ -30,6 +30,7 @@ PLACEHOLDERS = {
     "DIR": "elsewhere",
     "REF": "main",
     "EXPR": "discount or tax",
+    "NAME": "staging",
     "CMD": "touch began",
 }
 
@@ -249,6 +250,7 @@ CHECKS = {
     "pyt-diff --no-record": runs(AFFECTED, again=AFFECTED),
     "pyt-diff -k EXPR": runs({"test_tax"}, again=None),
     "pyt-diff --mode all -k EXPR": runs({"test_discount", "test_tax"}, again=None),
+    "pyt-diff --environment-name NAME": runs(ALL, says=" [staging] yet: running all tests"),
     "pyt-diff --no-testmon": plain_pytest,
     "PYT_DIFF_CACHE_DIR=DIR pyt-diff": runs(ALL),
     "pyt-diff --since": runs(AFFECTED, again=AFFECTED),

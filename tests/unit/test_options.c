@@ -193,8 +193,8 @@ static void test_refused(void **state)
 static void test_unknown_options_pass(void **state)
 {
     (void)state;
-    check_passed("--jason --dry --forc --diff-width 3 --diff-symbols --testmon-env x --base",
-                 "--jason|--dry|--forc|--diff-width|3|--diff-symbols|--testmon-env|x|--base");
+    check_passed("--jason --dry --forc --diff-width 3 --diff-symbols --testmon-data x --base",
+                 "--jason|--dry|--forc|--diff-width|3|--diff-symbols|--testmon-data|x|--base");
     check_passed("-- --basline --diff-x --baseline", "--basline|--diff-x|--baseline");
 }
 
