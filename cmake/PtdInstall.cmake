@@ -12,7 +12,7 @@ install(TARGETS ptd_tracer ptd_preload ptd_host
   LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}/pyt-diff"
   RUNTIME DESTINATION "${CMAKE_INSTALL_LIBDIR}/pyt-diff")
 install(FILES docs/pyt-diff.1 DESTINATION "${CMAKE_INSTALL_MANDIR}/man1")
-install(FILES README.md CHANGELOG.md docs/MESSAGES.md docs/FORMAT.md DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+install(FILES README.md CHANGELOG.md docs/MESSAGES.md docs/FORMAT.md docs/ci.md DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 
 # ptd_completions(SHELL DIRECTORY NAME): the program itself writes them.
 function(ptd_completions shell directory name)

@@ -53,7 +53,13 @@ class PytDiff < Formula
     pip = testpath/"env/bin/pip"
     system pip, "install", "--quiet", "pytest"
     ENV["VIRTUAL_ENV"] = (testpath/"env").to_s
-    assert_match "1 passed", shell_output("#{bin}/pyt-diff --baseline")
+    upload = "--upload --remote file://#{testpath}/shared.db"
+    output = shell_output("#{bin}/pyt-diff --baseline #{upload} 2>&1")
+    assert_match "1 passed", output
+    assert_match "uploaded the recorded data", output
     assert_match "no tests affected", shell_output("#{bin}/pyt-diff 2>&1")
+
+    # The server of the pass cache.
+    assert_match(/^ptd-\h{32}$/, shell_output("#{bin}/pyt-diff serve token add brew --db passes.db"))
   end
 end

@@ -10,6 +10,15 @@ import pytest
 
 BUILD = Path(os.environ.get("PTD_BUILD", "build")).resolve()
 MANIFEST = BUILD / "install_manifest.txt"
+# The program starts or loads them when they are needed.
+PARTS = {
+    "pyt-diff-host",
+    "pyt-diff-preload.so",
+    "_pytdiff.abi3.so",
+    "pyt-diff-transfer.so",
+    "pyt-diff-passes",
+    "pyt-diff-serve",
+}
 
 
 def files_in(folder):
@@ -51,8 +60,7 @@ def test_everything_is_in_its_place_and_goes_away(prefix):
         "share/fish/vendor_completions.d/pyt-diff.fish",
         "share/doc/pyt-diff/README.md",
     } <= installed
-    parts = {"pyt-diff-host", "pyt-diff-preload.so", "_pytdiff.abi3.so"}
-    assert parts <= {Path(name).name for name in installed if "/pyt-diff/" in name}
+    assert PARTS <= {Path(name).name for name in installed if "/pyt-diff/" in name}
     assert "--baseline" in (prefix / "share/zsh/site-functions/_pyt-diff").read_text()
     (prefix / "share/doc/pyt-diff/note").write_text("somebody else's")
     cmake("--build", str(BUILD), "--target", "uninstall")
