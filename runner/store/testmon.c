@@ -62,7 +62,7 @@ static int ask(const struct ptd_testmon *t, const char *sql, int64_t *number, ch
 static int check(const struct ptd_testmon *t, struct ptd_err *err)
 {
     PTD_CLEANUP_FREE char *sound = NULL;
-    int64_t version, tables, ignored;
+    int64_t version = 0, tables = 0, ignored = 0;
     if (ask(t, "PRAGMA user_version", &version, NULL, err) < 0 ||
         ask(t,
             "SELECT count(*) FROM sqlite_master WHERE type = 'table'"

@@ -72,7 +72,7 @@ static int move(struct ptd_transfer *t,
                               struct ptd_transfer *, const char *, struct ptd_err *),
                 struct ptd_err *err)
 {
-    const struct ptd_backend *backend;
+    const struct ptd_backend *backend = NULL;
     const char *path = t->path;
     struct ptd_transfer_limits limits = t->limits;
     struct ptd_url url;
@@ -111,7 +111,7 @@ static int order_names(const void *a, const void *b)
 
 static int list(const char *text, char ***urls, size_t *count, struct ptd_err *err)
 {
-    const struct ptd_backend *backend;
+    const struct ptd_backend *backend = NULL;
     struct ptd_names names = {0};
     struct ptd_url url;
     int failed = find(text, 0, &url, &backend, err);
