@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,6 +105,20 @@ int ptd_buf_read_file(struct ptd_buf *buf, const char *path, size_t max, struct 
     }
     buf->data[buf->len] = '\0';
     return 0;
+}
+
+int ptd_buf_write_file(const struct ptd_buf *buf, const char *path, struct ptd_err *err)
+{
+    PTD_CLEANUP_FREE char *temporary = ptd_xasprintf("%s.%ld.tmp", path, (long)getpid());
+    FILE *stream = fopen(temporary, "we");
+    if (!stream)
+        return ptd_err_sys(err, PTD_E_IO, "cannot write %s", temporary);
+    bool written = fwrite(buf->data ? buf->data : "", 1, buf->len, stream) == buf->len;
+    if (fclose(stream) == 0 && written && rename(temporary, path) == 0)
+        return 0;
+    ptd_err_sys(err, PTD_E_IO, "cannot write %s", path);
+    unlink(temporary);
+    return -1;
 }
 
 struct ptd_reader ptd_reader_init(const void *data, size_t len)

@@ -34,6 +34,9 @@ char *ptd_buf_steal(struct ptd_buf *buf);
 /* Reads a whole file of at most `max` bytes. */
 int ptd_buf_read_file(struct ptd_buf *buf, const char *path, size_t max, struct ptd_err *err);
 
+/* Writes it as the whole of a file, which appears, or is replaced, in one step. */
+int ptd_buf_write_file(const struct ptd_buf *buf, const char *path, struct ptd_err *err);
+
 #define PTD_CLEANUP_BUF __attribute__((cleanup(ptd_buf_release)))
 
 /* Bounds-checked reader over bytes; `bad` is sticky and set by any read beyond the end. */

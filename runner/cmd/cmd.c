@@ -15,10 +15,16 @@
 #include "cmd/watch.h"
 #include "cmd/workspace.h"
 #include "config/completions.h"
+#include "report/github.h"
 #include "session/session.h"
+
+/* Where the answer of this process goes; NULL: standard output. */
+static const char *answer_file;
 
 int ptd_cmd_answer(const struct ptd_buf *text, struct ptd_err *err)
 {
+    if (answer_file)
+        return ptd_buf_write_file(text, answer_file, err);
     fputs(text->data ? text->data : "", stdout);
     return fflush(stdout) != 0 ? ptd_err_sys(err, PTD_E_IO, "cannot write the answer") : 0;
 }
@@ -92,11 +98,23 @@ static int dispatch(struct ptd_options *options, int *status, struct ptd_err *er
     return ptd_cmd_run(options, status, err);
 }
 
+static void annotate(const char *text, void *arg)
+{
+    PTD_CLEANUP_BUF struct ptd_buf line = PTD_BUF_INIT;
+    (void)arg;
+    ptd_github_warning(text, &line);
+    fputs(line.data, stderr);
+}
+
 int ptd_cmd_main(int argc, char **argv, int *status, struct ptd_err *err)
 {
     struct ptd_options options;
     *status = 0;
     int result = ptd_options_parse(argc, argv, &options, err);
+    if (options.format != PTD_FORMAT_JSONL && options.format != PTD_FORMAT_GITHUB)
+        answer_file = options.output_file;
+    if (ptd_options_github(&options))
+        ptd_warn_tell(annotate, NULL);
     if (result == 0)
         result = dispatch(&options, status, err);
     ptd_options_release(&options);

@@ -10,7 +10,8 @@
  * code. */
 int ptd_cmd_main(int argc, char **argv, int *status, struct ptd_err *err);
 
-/* Prints what a command or option answers; an error when it does not arrive. */
+/* Prints what a command or option answers, or writes it into the file of --output-file; an error
+ * when it does not arrive. */
 int ptd_cmd_answer(const struct ptd_buf *text, struct ptd_err *err);
 
 #endif

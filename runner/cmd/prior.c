@@ -23,20 +23,6 @@ int ptd_prior_outcome(const char *nodeid, ptd_id *record, void *arg)
     return (int)(value & 255) - 1;
 }
 
-const char *ptd_outcome_name(int outcome)
-{
-    static const char *const names[] = {
-        [PTD_OUTCOME_PASSED] = "passed",   [PTD_OUTCOME_FAILED] = "failed",
-        [PTD_OUTCOME_ERROR] = "error",     [PTD_OUTCOME_SKIPPED] = "skipped",
-        [PTD_OUTCOME_XFAILED] = "xfailed", [PTD_OUTCOME_XPASSED] = "xpassed",
-    };
-    if (outcome == PTD_OUTCOME_NOT_COLLECTED)
-        return "not collected";
-    if (outcome < 0 || (size_t)outcome >= sizeof(names) / sizeof(names[0]))
-        return "unknown";
-    return names[outcome];
-}
-
 void ptd_flaky_lines(const struct ptd_ingest_result *result, struct ptd_buf *out)
 {
     size_t count = result->flaky_count;

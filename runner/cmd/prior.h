@@ -8,6 +8,7 @@
 #include "base/map.h"
 #include "cmd/workspace.h"
 #include "record/ingest.h"
+#include "report/outcomes.h"
 
 /* Adds node id → id of the record * 256 + outcome + 1 for each test with a record that holds and is
  * known completely. */
@@ -15,8 +16,6 @@ void ptd_prior_make(const struct ptd_verdict *verdict, struct ptd_map *prior);
 /* The `prior` of struct ptd_ingest_request; `arg` is such a map. */
 int ptd_prior_outcome(const char *nodeid, ptd_id *record, void *arg);
 
-/* "passed", "failed" ... */
-const char *ptd_outcome_name(int outcome);
 /* Adds the lines about tests that came out otherwise with nothing changed; nothing for none. */
 void ptd_flaky_lines(const struct ptd_ingest_result *result, struct ptd_buf *out);
 

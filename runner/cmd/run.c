@@ -202,6 +202,10 @@ static int answer(struct run *r, struct ptd_err *err)
     PTD_CLEANUP_BUF struct ptd_buf text = PTD_BUF_INIT;
     struct ptd_summary summary = summary_of(r);
     log_decision(r, &summary);
+    if (r->reports.events) {
+        ptd_reports_begin(&r->reports, &r->w, &r->verdict, &summary);
+        return 0;
+    }
     if (r->options->json)
         ptd_summary_json(&summary, &text);
     else
@@ -310,11 +314,13 @@ static size_t unaffected(const struct run *r)
     return r->verdict.selection.total - r->verdict.selection.tests;
 }
 
-/* With --audit --json standard output is for the answer. */
+/* With --audit --json and --output-format jsonl standard output is for the answer. */
 static int run_session(struct run *r, const struct ptd_session_request *request,
                        struct ptd_session_result *result, struct ptd_err *err)
 {
-    if (!r->audit || !r->options->json)
+    bool apart =
+        (r->audit && r->options->json && !r->options->output_file) || r->reports.events_out;
+    if (!apart)
         return ptd_session_run(request, result, err);
     int output = dup(STDOUT_FILENO);
     if (output < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
@@ -364,6 +370,7 @@ static int run_selected(struct run *r, struct ptd_session_result *result, struct
         .pytest_args = o->pytest_args,
         .pytest_count = o->pytest_count,
     };
+    ptd_reports_follow(&r->reports, &request);
     bool lines = o->line_coverage != NULL;
     struct ptd_plan plan = {
         .rootdir = r->w.project.rootdir,
@@ -426,6 +433,23 @@ static void report(struct run *r)
     }
 }
 
+static int tell_audit(struct run *r, struct ptd_err *err)
+{
+    const struct ptd_options *o = r->options;
+    PTD_CLEANUP_BUF struct ptd_buf text = PTD_BUF_INIT;
+    if (o->json || r->reports.events)
+        ptd_audit_json(r->audit, &r->recorded, r->status, &text);
+    else
+        ptd_audit_text(r->audit, &r->recorded, &text);
+    if (r->reports.events)
+        ptd_reports_audit(&r->reports, &text);
+    else if (o->json || (o->output_file && !r->reports.github))
+        return ptd_cmd_answer(&text, err);
+    else
+        fputs(text.data, stderr);
+    return 0;
+}
+
 /* What the run showed beside what pytest has said. */
 static int conclude(struct run *r, struct ptd_err *err)
 {
@@ -450,13 +474,9 @@ static int conclude(struct run *r, struct ptd_err *err)
     }
     if (ptd_audit_compare(r->audit, &r->w, &r->recorded, &missed, err) < 0)
         return -1;
-    if (r->options->json)
-        ptd_audit_json(r->audit, &r->recorded, r->status, &text);
-    else
-        ptd_audit_text(r->audit, &r->recorded, &text);
-    fputs(text.data, r->options->json ? stdout : stderr);
+    int failed = tell_audit(r, err);
     r->status = missed ? 1 : r->status;
-    return 0;
+    return failed;
 }
 
 static int begin_audit(struct run *r, struct ptd_err *err)
@@ -622,6 +642,18 @@ static int upload(struct run *r, struct ptd_err *err)
     return -1;
 }
 
+/* Lines that could not be written are like a page that could not be. */
+static void end_reports(struct run *r, int result, int *status, const struct ptd_err *failure)
+{
+    struct ptd_err err = {0};
+    int code = result < 0 ? ptd_err_exit_code(failure) : *status;
+    if (ptd_reports_end(&r->reports, code, r->signal, result < 0 ? failure : NULL, &err) == 0)
+        return;
+    ptd_warn("%s", err.msg);
+    if (!*status)
+        *status = 3;
+}
+
 int ptd_cmd_run(struct ptd_options *options, int *status, struct ptd_err *err)
 {
     struct run r = {.options = options};
@@ -643,6 +675,7 @@ int ptd_cmd_run(struct ptd_options *options, int *status, struct ptd_err *err)
     *status = r.status;
     if (r.no_report && !r.status)
         *status = 3;
+    end_reports(&r, result, status, err);
     if (result < 0)
         ptd_log(PTD_LOG_ERROR, "%s", err->msg);
     else

@@ -11,6 +11,18 @@
 #include "cmd/leftover.h"
 #include "cmd/log.h"
 
+/* One process, one place that is told. */
+static struct {
+    void (*tell)(const char *text, void *arg);
+    void *arg;
+} told;
+
+void ptd_warn_tell(void (*tell)(const char *text, void *arg), void *arg)
+{
+    told.tell = tell;
+    told.arg = arg;
+}
+
 void ptd_warn(const char *fmt, ...)
 {
     PTD_CLEANUP_FREE char *text = NULL;
@@ -21,6 +33,8 @@ void ptd_warn(const char *fmt, ...)
     va_end(ap);
     fprintf(stderr, "pyt-diff: warning: %s\n", text ? text : fmt);
     ptd_log(PTD_LOG_WARNING, "%s", text ? text : fmt);
+    if (told.tell)
+        told.tell(text ? text : fmt, told.arg);
 }
 
 char *ptd_project_relative(const struct ptd_project *project, const char *path)

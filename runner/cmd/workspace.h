@@ -123,5 +123,7 @@ size_t ptd_workspace_changed_files(const struct ptd_workspace *w);
 
 /* A line on stderr: "pyt-diff: warning: ...". */
 void ptd_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Who is told of each warning from now on, beside standard error and the log; NULL: nobody. */
+void ptd_warn_tell(void (*tell)(const char *text, void *arg), void *arg);
 
 #endif

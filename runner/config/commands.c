@@ -7,22 +7,57 @@
 
 #define AT(member) offsetof(struct ptd_options, member)
 
-static const char *const of_explain[] = {
-    "--json", "--since-baseline", "--cache-dir", "--environment-name", "--python", "--host",
-    "-h",     "--help",           NULL};
+static const char *const of_explain[] = {"--json",
+                                         "--output-format",
+                                         "--output-file",
+                                         "--since-baseline",
+                                         "--cache-dir",
+                                         "--environment-name",
+                                         "--python",
+                                         "--host",
+                                         "-h",
+                                         "--help",
+                                         NULL};
 
-static const char *const of_inspect[] = {"--json", "--cache-dir", "-h", "--help", NULL};
+static const char *const of_inspect[] = {
+    "--json", "--output-format", "--output-file", "--cache-dir", "-h", "--help", NULL};
 
-static const char *const of_graph[] = {"--json", "--cache-dir", "-h", "--help", NULL};
-static const char *const of_affected[] = {"--since",  "--staged",    "--working-tree",
-                                          "--json",   "--cache-dir", "--environment-name",
-                                          "--python", "--host",      "-h",
-                                          "--help",   NULL};
-static const char *const of_stale[] = {
-    "--json", "--cache-dir", "--environment-name", "--python", "--host", "-h", "--help", NULL};
+static const char *const of_graph[] = {
+    "--json", "--output-format", "--output-file", "--cache-dir", "-h", "--help", NULL};
+static const char *const of_affected[] = {"--since",
+                                          "--staged",
+                                          "--working-tree",
+                                          "--json",
+                                          "--output-format",
+                                          "--output-file",
+                                          "--cache-dir",
+                                          "--environment-name",
+                                          "--python",
+                                          "--host",
+                                          "-h",
+                                          "--help",
+                                          NULL};
+static const char *const of_stale[] = {"--json",
+                                       "--output-format",
+                                       "--output-file",
+                                       "--cache-dir",
+                                       "--environment-name",
+                                       "--python",
+                                       "--host",
+                                       "-h",
+                                       "--help",
+                                       NULL};
 static const char *const of_completions[] = {"-h", "--help", NULL};
-static const char *const of_doctor[] = {
-    "--json", "--cache-dir", "--environment-name", "--python", "--host", "-h", "--help", NULL};
+static const char *const of_doctor[] = {"--json",
+                                        "--output-format",
+                                        "--output-file",
+                                        "--cache-dir",
+                                        "--environment-name",
+                                        "--python",
+                                        "--host",
+                                        "-h",
+                                        "--help",
+                                        NULL};
 static const char *const of_merge[] = {"-h", "--help", NULL};
 static const char *const of_migrate[] = {
     "--cache-dir", "--environment-name", "--python", "--host", "-h", "--help", NULL};

@@ -287,10 +287,17 @@ const struct ptd_option_spec ptd_option_table[] = {
      "Print what would run, with reasons, as JSON",
      "Print the answer as JSON on standard output: the selection with its reasons (nothing runs), the"
      " audit, or what a command says."},
-    {"--output-format", "FORMAT", false, set_format, 0, "text|json|github", PTD_GROUP_SELECT, NULL,
-     "text; json: the same as --json; github: annotations for what was selected, for failures and"
-     " flaky tests, and a section of the job summary ($GITHUB_STEP_SUMMARY). Default: github when"
+    {"--output-format", "FORMAT", false, set_format, 0, "text|json|jsonl|github", PTD_GROUP_SELECT,
+     NULL,
+     "text; json: the same as --json; jsonl: the tests run, and what was selected, each result and a"
+     " summary are JSON objects on standard output, a line each as it happens (pytest's output is on"
+     " standard error then); github: annotations for what was selected, for failures, flaky tests"
+     " and warnings, and a section of the job summary ($GITHUB_STEP_SUMMARY). Default: github when"
      " GITHUB_ACTIONS is true, else text. [env: GITHUB_ACTIONS]"},
+    {"--output-file", "FILE", false, set_text, AT(output_file), NULL, PTD_GROUP_SELECT, NULL,
+     "Write the answer into FILE instead: what --json, --dry-run, --audit, a command, or the output"
+     " formats jsonl and github say. FILE is replaced in one step; with jsonl and github lines are"
+     " added as things happen."},
     {"--no-tests", "WHAT", false, set_no_tests, 0, "pass|fail", PTD_GROUP_SELECT, NULL,
      "When no test is affected: pass (exit 0, default) or fail (exit 5)."},
 

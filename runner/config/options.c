@@ -260,6 +260,35 @@ static int check_difference(struct parser *p)
     return 0;
 }
 
+/* --output-format and --output-file */
+static int check_format(struct parser *p)
+{
+    static const char *const names[] = {
+        [PTD_FORMAT_TEXT] = "text", [PTD_FORMAT_JSONL] = "jsonl", [PTD_FORMAT_GITHUB] = "github"};
+    const struct ptd_options *out = p->out;
+    bool lines = out->format == PTD_FORMAT_JSONL || out->format == PTD_FORMAT_GITHUB;
+    if (out->json && out->format != PTD_FORMAT_AUTO && out->format != PTD_FORMAT_JSON)
+        return ptd_err_set(p->err, PTD_E_USAGE, "--json and --output-format %s exclude each other",
+                           names[out->format]);
+    if (out->verb && lines) {
+        ptd_err_set(p->err, PTD_E_USAGE, "%s has no output format %s", out->verb,
+                    names[out->format]);
+        return ptd_err_hint(p->err, "it has text and json");
+    }
+    if (out->format == PTD_FORMAT_JSONL && (out->off || out->collect_only))
+        return ptd_err_set(p->err, PTD_E_USAGE, "--output-format jsonl and %s exclude each other",
+                           out->off ? "--no-testmon" : "--collect-only");
+    if (out->output_file && out->off)
+        return ptd_err_set(p->err, PTD_E_USAGE,
+                           "--output-file and --no-testmon exclude each other");
+    if (out->output_file && !out->verb && !lines && !out->json && !out->dry_run && !out->audit) {
+        ptd_err_set(p->err, PTD_E_USAGE, "--output-file: this run has no answer to be written");
+        return ptd_err_hint(p->err, "it is for --json, --dry-run, --audit, and --output-format"
+                                    " jsonl or github");
+    }
+    return 0;
+}
+
 static int check_combination(struct parser *p)
 {
     struct ptd_options *out = p->out;
@@ -294,9 +323,8 @@ static int check_combination(struct parser *p)
                            : out->dry_run ? "--dry-run"
                            : out->json    ? "--json"
                                           : "--collect-only");
-    if (out->json && (out->format == PTD_FORMAT_TEXT || out->format == PTD_FORMAT_GITHUB))
-        return ptd_err_set(p->err, PTD_E_USAGE, "--json and --output-format %s exclude each other",
-                           out->format == PTD_FORMAT_TEXT ? "text" : "github");
+    if (check_format(p) != 0)
+        return -1;
     bool as_diff = out->diff && !out->baseline;
     if (out->upload && (out->no_record || as_diff || out->offline || out->off || out->dry_run ||
                         out->json || out->collect_only))
@@ -370,6 +398,14 @@ int ptd_options_apply_addopts(struct ptd_options *options, const char *addopts, 
     said.owned = NULL;
     ptd_options_release(&said);
     return 0;
+}
+
+bool ptd_options_github(const struct ptd_options *options)
+{
+    const char *actions = getenv("GITHUB_ACTIONS");
+    bool there = actions && strcmp(actions, "true") == 0;
+    return options->format == PTD_FORMAT_GITHUB ||
+           (options->format == PTD_FORMAT_AUTO && there && !options->json);
 }
 
 char *ptd_options_outcome_of(const char *addopts)

@@ -43,7 +43,8 @@ struct ptd_pass_options {
 enum ptd_format {
     PTD_FORMAT_AUTO, /* not said: github where GITHUB_ACTIONS is true, else text */
     PTD_FORMAT_TEXT,
-    PTD_FORMAT_JSON, /* the same as --json */
+    PTD_FORMAT_JSON,  /* the same as --json */
+    PTD_FORMAT_JSONL, /* objects as things happen */
     PTD_FORMAT_GITHUB,
 };
 
@@ -101,7 +102,8 @@ struct ptd_options {
     enum ptd_e2e_choice e2e; /* --exclude-e2e, --no-exclude-e2e */
     bool audit;              /* --audit: run everything, report what would have been missed */
     bool json;               /* --json: the selection as JSON on stdout, nothing is run */
-    enum ptd_format format;  /* --output-format text|json|github */
+    enum ptd_format format;  /* --output-format text|json|jsonl|github */
+    const char *output_file; /* --output-file FILE, or NULL */
     bool fail_if_none;       /* --no-tests=fail: exit 5 when nothing is affected (default: pass) */
     enum ptd_mode mode;      /* --mode affected|all; --testmon-noselect is `all` */
     enum ptd_host host;      /* --host auto|embed|preload|exec */
@@ -185,6 +187,10 @@ int ptd_options_apply_addopts(struct ptd_options *options, const char *addopts,
 /* What of such a text may change an outcome, as `outcome_args` has it; owned. */
 char *ptd_options_outcome_of(const char *addopts);
 void ptd_options_release(struct ptd_options *options);
+
+/* Whether annotations for GitHub Actions are wanted: asked for, or nothing else was and
+ * GITHUB_ACTIONS says that we are there. */
+bool ptd_options_github(const struct ptd_options *options);
 
 /* -h: one screen; --help: everything, from the table. */
 void ptd_options_help(FILE *out, bool full);

@@ -118,21 +118,13 @@ int ptd_graph_cache_read(struct ptd_graph_cache *cache)
 int ptd_graph_cache_save(struct ptd_graph_cache *cache, const char *path, struct ptd_err *err)
 {
     PTD_CLEANUP_BUF struct ptd_buf text = PTD_BUF_INIT;
-    PTD_CLEANUP_FREE char *temporary = ptd_xasprintf("%s.%ld.tmp", path, (long)getpid());
     if (!cache->changed)
         return 0;
     ptd_graph_cache_write(cache, &text);
-    FILE *stream = fopen(temporary, "we");
-    if (!stream)
-        return ptd_err_sys(err, PTD_E_IO, "cannot write %s", temporary);
-    bool written = fwrite(text.data, 1, text.len, stream) == text.len;
-    if (fclose(stream) == 0 && written && rename(temporary, path) == 0) {
-        cache->changed = false;
-        return 0;
-    }
-    ptd_err_sys(err, PTD_E_IO, "cannot write %s", path);
-    unlink(temporary);
-    return -1;
+    if (ptd_buf_write_file(&text, path, err) < 0)
+        return -1;
+    cache->changed = false;
+    return 0;
 }
 
 void ptd_graph_cache_release(struct ptd_graph_cache *cache)

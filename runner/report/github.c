@@ -31,6 +31,13 @@ void ptd_github_notice(const struct ptd_run_report *report, struct ptd_buf *out)
     ptd_buf_addc(out, '\n');
 }
 
+void ptd_github_warning(const char *text, struct ptd_buf *out)
+{
+    ptd_buf_adds(out, "::warning title=pyt-diff::");
+    add_escaped(out, text, false);
+    ptd_buf_addc(out, '\n');
+}
+
 static void add_error(const struct ptd_run_report *report, const struct ptd_report_row *row,
                       struct ptd_buf *out)
 {

@@ -10,6 +10,8 @@
 
 /* "::notice title=pyt-diff::2 of 840 tests affected\n": the selection. */
 void ptd_github_notice(const struct ptd_run_report *report, struct ptd_buf *out);
+/* "::warning title=pyt-diff::...\n": what pyt-diff warns of. */
+void ptd_github_warning(const char *text, struct ptd_buf *out);
 /* "::error file=...,line=...,title=...::...\n" for each failure, "::warning ...\n" for flaky tests;
  * no more than GitHub keeps of a job. */
 void ptd_github_annotations(const struct ptd_run_report *report, struct ptd_buf *out);

@@ -7,13 +7,6 @@
 /* report/html/head.html and tail.html */
 extern const char ptd_html_head[], ptd_html_tail[];
 
-static const char *const outcome_names[] = {
-    [PTD_OUTCOME_PASSED] = "passed",   [PTD_OUTCOME_FAILED] = "failed",
-    [PTD_OUTCOME_ERROR] = "error",     [PTD_OUTCOME_SKIPPED] = "skipped",
-    [PTD_OUTCOME_XFAILED] = "xfailed", [PTD_OUTCOME_XPASSED] = "xpassed",
-};
-#define OUTCOMES (sizeof(outcome_names) / sizeof(outcome_names[0]))
-
 static void add_fact(struct ptd_buf *out, const char *name, size_t count)
 {
     if (count)
@@ -31,8 +24,8 @@ static void add_head(const struct ptd_run_report *r, struct ptd_buf *out)
         ptd_buf_addf(out, " &#183; pytest ended with exit code %d", r->status);
     ptd_buf_addf(out, "</p>\n<dl>\n<div><dt>selected</dt><dd>%zu of %zu</dd></div>\n", r->selected,
                  r->total);
-    for (size_t i = 0; i < OUTCOMES; i++)
-        add_fact(out, outcome_names[i], r->outcomes.of[i]);
+    for (int i = 0; i <= PTD_OUTCOME_XPASSED; i++)
+        add_fact(out, ptd_outcome_name(i), r->outcomes.of[i]);
     add_fact(out, "flaky", r->flaky_count);
     if (r->spared_us) {
         ptd_buf_addf(out, "<div><dt>saved%s, about</dt><dd>",
@@ -49,9 +42,9 @@ static void add_tools(const struct ptd_run_report *r, struct ptd_buf *out)
                       "placeholder=\"Filter by words ( / )\" aria-label=\"Filter\">\n"
                       "<select id=\"outcome\" aria-label=\"Outcome\"><option value=\"\">all"
                       "</option>");
-    for (size_t i = 0; i < OUTCOMES; i++)
+    for (int i = 0; i <= PTD_OUTCOME_XPASSED; i++)
         if (r->outcomes.of[i])
-            ptd_buf_addf(out, "<option>%s</option>", outcome_names[i]);
+            ptd_buf_addf(out, "<option>%s</option>", ptd_outcome_name(i));
     ptd_buf_adds(out, "<option>not run</option>");
     if (r->flaky_count)
         ptd_buf_adds(out, "<option>flaky</option>");
@@ -93,7 +86,7 @@ static void add_time(uint64_t us, const char *note, struct ptd_buf *out)
 static void add_row(const struct ptd_run_report *r, const struct ptd_report_row *row,
                     struct ptd_buf *out)
 {
-    begin_row(outcome_names[row->outcome], row->nodeid, out);
+    begin_row(ptd_outcome_name(row->outcome), row->nodeid, out);
     if (ptd_map_get(&r->flaky, row->nodeid, 1) == 0)
         ptd_buf_adds(out, "<span class=\"flaky\">flaky</span>");
     if (ptd_outcome_is_failure(row->outcome)) {

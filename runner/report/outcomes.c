@@ -44,28 +44,51 @@ static void drop_repeated(struct ptd_outcomes *out)
         out->of[out->rows[i].outcome]++;
 }
 
+const char *ptd_outcome_name(int outcome)
+{
+    static const char *const names[] = {
+        [PTD_OUTCOME_PASSED] = "passed",   [PTD_OUTCOME_FAILED] = "failed",
+        [PTD_OUTCOME_ERROR] = "error",     [PTD_OUTCOME_SKIPPED] = "skipped",
+        [PTD_OUTCOME_XFAILED] = "xfailed", [PTD_OUTCOME_XPASSED] = "xpassed",
+    };
+    if (outcome == PTD_OUTCOME_NOT_COLLECTED)
+        return "not collected";
+    if (outcome < 0 || (size_t)outcome >= sizeof(names) / sizeof(names[0]))
+        return "unknown";
+    return names[outcome];
+}
+
+ptrdiff_t ptd_outcomes_row(const char *data, size_t len, struct ptd_report_row *out)
+{
+    const char *fields[FIELDS], *p = data, *end = data + len;
+    uint64_t outcome, us, line;
+    for (size_t i = 0; i < FIELDS; i++) {
+        const char *stop = p < end ? memchr(p, '\0', (size_t)(end - p)) : NULL;
+        if (!stop)
+            return 0;
+        fields[i] = p;
+        p = stop + 1;
+    }
+    if (!number(fields[1], PTD_OUTCOME_XPASSED, &outcome) || !number(fields[2], UINT64_MAX, &us) ||
+        !number(fields[4], UINT32_MAX, &line))
+        return -1;
+    *out = (struct ptd_report_row){
+        fields[0], (int)outcome, us, fields[3], (unsigned)line, fields[5],
+    };
+    return p - data;
+}
+
 void ptd_outcomes_parse(struct ptd_outcomes *out, const void *data, size_t len)
 {
+    struct ptd_report_row row;
+    ptrdiff_t used;
     ptd_buf_reset(&out->text);
     ptd_buf_add(&out->text, data, len);
     out->count = 0;
-    for (const char *p = out->text.data, *end = p + len; p < end;) {
-        const char *fields[FIELDS];
-        uint64_t outcome, us, line;
-        for (size_t i = 0; i < FIELDS; i++) {
-            const char *stop = p < end ? memchr(p, '\0', (size_t)(end - p)) : NULL;
-            if (!stop)
-                return drop_repeated(out);
-            fields[i] = p;
-            p = stop + 1;
-        }
-        if (!number(fields[1], PTD_OUTCOME_XPASSED, &outcome) ||
-            !number(fields[2], UINT64_MAX, &us) || !number(fields[4], UINT32_MAX, &line))
-            break;
+    for (size_t at = 0; (used = ptd_outcomes_row(out->text.data + at, len - at, &row)) > 0;
+         at += (size_t)used) {
         out->rows = ptd_xgrow(out->rows, &out->cap, out->count + 1, sizeof(*out->rows));
-        out->rows[out->count++] = (struct ptd_report_row){
-            fields[0], (int)outcome, us, fields[3], (unsigned)line, fields[5],
-        };
+        out->rows[out->count++] = row;
     }
     drop_repeated(out);
 }

@@ -28,6 +28,14 @@ struct ptd_outcomes {
     struct ptd_buf text;
 };
 
+/* "passed"; "unknown" for what is no outcome; static. */
+const char *ptd_outcome_name(int outcome);
+
+/*
+ * Reads the row at the beginning of the text; its strings point into that. Returns how many bytes
+ * it has, 0 when it is not whole yet, and -1 when it is no row.
+ */
+ptrdiff_t ptd_outcomes_row(const char *data, size_t len, struct ptd_report_row *out);
 /* Adds the rows of the text; stops at the first that is not whole. */
 void ptd_outcomes_parse(struct ptd_outcomes *out, const void *data, size_t len);
 /* The same of a file; without the file there are none. */

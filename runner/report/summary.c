@@ -309,15 +309,22 @@ void ptd_summary_since_json(const struct ptd_summary_since *since, struct ptd_bu
     ptd_buf_addc(out, '}');
 }
 
-static void add_json_item(const struct ptd_summary *s, const struct ptd_selected *item,
-                          struct ptd_buf *out)
+void ptd_summary_item_json(const struct ptd_summary *s, const struct ptd_selected *item,
+                           struct ptd_buf *out)
 {
-    ptd_buf_adds(out, item->is_file ? "{\"path\":" : "{\"nodeid\":");
+    ptd_buf_adds(out, item->is_file ? "\"path\":" : "\"nodeid\":");
     ptd_json_string(out, item->name);
     ptd_buf_addf(out, ",\"reason\":\"%s\",\"detail\":", ptd_summary_slug(item->reason));
     ptd_json_string(out, ptd_summary_reason(s, item));
     if (item->duration_us)
         ptd_buf_addf(out, ",\"duration\":%.6f", (double)item->duration_us / 1e6);
+}
+
+static void add_json_item(const struct ptd_summary *s, const struct ptd_selected *item,
+                          struct ptd_buf *out)
+{
+    ptd_buf_addc(out, '{');
+    ptd_summary_item_json(s, item, out);
     ptd_buf_addc(out, '}');
 }
 
@@ -339,18 +346,21 @@ void ptd_summary_items_json(const struct ptd_summary *s, struct ptd_buf *out)
     ptd_buf_addc(out, ']');
 }
 
-void ptd_summary_json(const struct ptd_summary *s, struct ptd_buf *out)
+static void add_json_head(const struct ptd_summary *s, struct ptd_buf *out)
 {
     const struct ptd_selection *sel = s->selection;
-    ptd_buf_addf(out, "{\"version\":1,\"total\":%zu,\"affected\":%zu,\"changed_files\":%zu",
+    ptd_buf_addf(out, "\"version\":1,\"total\":%zu,\"affected\":%zu,\"changed_files\":%zu",
                  sel->total, s->first ? sel->affected : sel->tests, s->changed_files);
     ptd_buf_addf(out, ",\"no_data\":%s", s->no_data ? "true" : "false");
     if (s->since) {
         ptd_buf_adds(out, ",\"since\":");
         ptd_summary_since_json(s->since, out);
     }
-    ptd_buf_addc(out, ',');
-    ptd_summary_items_json(s, out);
+}
+
+static void add_json_tail(const struct ptd_summary *s, struct ptd_buf *out)
+{
+    const struct ptd_selection *sel = s->selection;
     ptd_buf_addf(out, ",\"seconds\":%.6f,\"untimed\":%zu", (double)sel->known_us / 1e6,
                  sel->unknown);
     if (sel->all_passed)
@@ -358,5 +368,20 @@ void ptd_summary_json(const struct ptd_summary *s, struct ptd_buf *out)
     if (s->shards)
         ptd_buf_addf(out, ",\"shard\":{\"index\":%u,\"count\":%u,\"split\":\"%016" PRIx64 "\"}",
                      s->shard, s->shards, sel->split);
+}
+
+void ptd_summary_json(const struct ptd_summary *s, struct ptd_buf *out)
+{
+    ptd_buf_addc(out, '{');
+    add_json_head(s, out);
+    ptd_buf_addc(out, ',');
+    ptd_summary_items_json(s, out);
+    add_json_tail(s, out);
     ptd_buf_adds(out, "}\n");
+}
+
+void ptd_summary_facts_json(const struct ptd_summary *s, struct ptd_buf *out)
+{
+    add_json_head(s, out);
+    add_json_tail(s, out);
 }

@@ -55,6 +55,10 @@ void ptd_summary_list(const struct ptd_summary *summary, struct ptd_buf *out);
 void ptd_summary_causes(const struct ptd_summary *summary, struct ptd_buf *out);
 /* " since main@1a2b3c4 (1 of them last recorded in neither state)", or nothing. */
 void ptd_summary_since_text(const struct ptd_summary *summary, struct ptd_buf *out);
+/* Members of an object, without its braces: of the selection as a whole; of one item of it. */
+void ptd_summary_facts_json(const struct ptd_summary *summary, struct ptd_buf *out);
+void ptd_summary_item_json(const struct ptd_summary *summary, const struct ptd_selected *item,
+                           struct ptd_buf *out);
 /* "tests":[...],"files":[...] */
 void ptd_summary_items_json(const struct ptd_summary *summary, struct ptd_buf *out);
 /* One JSON object. */

@@ -2,14 +2,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "session/command.h"
+
+#define TICK_MS 100
 
 /* What is done with each signal in the parent while the child runs. */
 static const struct {
@@ -112,6 +117,24 @@ static void await(pid_t child)
         ;
 }
 
+static bool has_ended(pid_t child)
+{
+    siginfo_t info = {0};
+    int failed = waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT | WNOHANG);
+    return failed ? errno != EINTR : info.si_pid == child;
+}
+
+/* A descriptor of the process wakes us at its end; without one that is seen at the next tick. */
+static void await_ticking(pid_t child, const struct ptd_session_request *request)
+{
+    PTD_CLEANUP_CLOSE int end = (int)syscall(SYS_pidfd_open, child, 0);
+    struct pollfd wait = {.fd = end, .events = POLLIN};
+    while (!has_ended(child)) {
+        poll(&wait, 1, TICK_MS);
+        request->tick(request->tick_arg);
+    }
+}
+
 static int reap(pid_t child, struct ptd_session_result *result, struct ptd_err *err)
 {
     int status = 0;
@@ -126,8 +149,8 @@ static int reap(pid_t child, struct ptd_session_result *result, struct ptd_err *
     return 0;
 }
 
-static int run(const struct ptd_command *command, struct ptd_session_result *result,
-               struct ptd_err *err)
+static int run(const struct ptd_command *command, const struct ptd_session_request *request,
+               struct ptd_session_result *result, struct ptd_err *err)
 {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0)
@@ -149,7 +172,10 @@ static int run(const struct ptd_command *command, struct ptd_session_result *res
     forward_to = child;
     signals_take(&saved);
     code = exec_error(report);
-    await(child);
+    if (request->tick)
+        await_ticking(child, request);
+    else
+        await(child);
     forward_to = 0;
     signals_restore(&saved);
     if (reap(child, result, err) < 0)
@@ -167,7 +193,7 @@ int ptd_session_run(const struct ptd_session_request *request, struct ptd_sessio
     *result = (struct ptd_session_result){0};
     int failed = ptd_command_make(request, &command, err);
     if (!failed)
-        failed = run(&command, result, err);
+        failed = run(&command, request, result, err);
     ptd_command_release(&command);
     return failed;
 }

@@ -16,6 +16,8 @@ struct ptd_session_request {
                          pytest without the plugin (nothing recorded, nothing selected) */
     const char *const *pytest_args;
     size_t pytest_count;
+    void (*tick)(void *arg); /* called about ten times a second while it runs; NULL: never */
+    void *tick_arg;
 };
 
 struct ptd_session_result {

@@ -83,9 +83,6 @@ struct ptd_record {
     const void *labels; /* a varint for each of `depsets`: whose it is, see store/details.h */
     size_t labels_len;
 };
-/* For a file that looks like a test file and that a complete run did not collect. */
-#define PTD_OUTCOME_NOT_COLLECTED 100
-
 /* Records kept for one node in one environment. */
 #define PTD_RECORDS_KEPT 8
 

@@ -109,7 +109,7 @@ def test_a_summary_that_cannot_be_written(broken):
 
 def test_wrong_format(shop):
     result = shop.run("--output-format", "xml")
-    assert result.status == 4 and 'expected text|json|github, got "xml"' in result.err, result
+    assert result.status == 4 and 'expected text|json|jsonl|github, got "xml"' in result.err, result
     result = shop.run("--json", "--output-format", "github")
     assert result.status == 4 and "exclude each other" in result.err, result
 

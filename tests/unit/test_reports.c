@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "report/events.h"
 #include "report/github.h"
 
 static const char rows[] = "t.py::a\0"
@@ -41,6 +42,47 @@ static void rows_are_read(void **state)
         assert_true(o.count < 2);
     }
     ptd_outcomes_release(&o);
+}
+
+/* Of rows that arrive in pieces each is taken when it is whole. */
+static void rows_one_by_one(void **state)
+{
+    (void)state;
+    static const char first[] = "t.py::a\0"
+                                "0\0"
+                                "1500\0"
+                                "\0"
+                                "0\0";
+    struct ptd_report_row row;
+    for (size_t len = 0; len <= sizeof(first) - 1; len++)
+        assert_int_equal(ptd_outcomes_row(rows, len, &row), 0);
+    assert_int_equal(ptd_outcomes_row(rows, sizeof(first), &row), sizeof(first));
+    assert_string_equal(row.nodeid, "t.py::a");
+    assert_string_equal(ptd_outcome_name(row.outcome), "passed");
+    assert_int_equal(ptd_outcomes_row(rows + 1, sizeof(rows) - 1, &row), sizeof(first) - 1);
+    assert_string_equal(row.nodeid, ".py::a");
+    assert_int_equal(ptd_outcomes_row("a\0b\0c\0d\0e\0f", 12, &row), -1);
+}
+
+static void events_are_lines(void **state)
+{
+    (void)state;
+    PTD_CLEANUP_BUF struct ptd_buf out = PTD_BUF_INIT;
+    struct ptd_err err = {.msg = "no \"x\"", .hint = "a\nb"};
+    char root[] = "/w/p";
+    struct ptd_run_report report = {.root = root, .ran = true, .status = 1};
+    struct ptd_report_row row = {"t.py::t\x01\xff", PTD_OUTCOME_ERROR, 1500, "/w/p/a.py", 3, "m"};
+    ptd_events_result(&report, &row, &out);
+    ptd_events_error(&err, &out);
+    ptd_events_summary(&report, 137, 9, &out);
+    assert_string_equal(
+        out.data,
+        "{\"event\":\"result\",\"nodeid\":\"t.py::t\\u0001\\udcff\",\"outcome\":\"error\","
+        "\"duration\":0.001500,\"path\":\"a.py\",\"line\":3,\"message\":\"m\"}\n"
+        "{\"event\":\"error\",\"message\":\"no \\\"x\\\"\",\"hint\":\"a\\u000ab\"}\n"
+        "{\"event\":\"summary\",\"ran\":true,\"exit_code\":137,\"signal\":9,\"pytest_status\":1,"
+        "\"passed\":0,\"failed\":0,\"error\":0,\"skipped\":0,\"xfailed\":0,\"xpassed\":0,"
+        "\"flaky\":0}\n");
 }
 
 static void rows_that_make_no_sense_end_it(void **state)
@@ -112,6 +154,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_read),
+        cmocka_unit_test(rows_one_by_one),
+        cmocka_unit_test(events_are_lines),
         cmocka_unit_test(rows_that_make_no_sense_end_it),
         cmocka_unit_test(the_last_report_of_a_test_counts),
         cmocka_unit_test(markup_means_nothing),
