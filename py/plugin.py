@@ -851,9 +851,14 @@ def main():
         del sys.path[0]
     try:
         import pytest
-    except ImportError:
-        sys.stderr.write("pyt-diff: error: no pytest in %s\n" % sys.executable)
-        sys.stderr.write("hint: install pytest there, or choose another with --python\n")
+    except ImportError as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == "pytest":
+            what, hint = "no pytest in %s" % sys.executable, "install pytest there"
+        else:
+            what = "pytest in %s cannot be imported: %s" % (sys.executable, error)
+            hint = "install it anew"
+        sys.stderr.write("pyt-diff: error: %s\n" % what)
+        sys.stderr.write("hint: %s, or choose another with --python\n" % hint)
         return 4
     code = _run_pytest(pytest)
     _c.flush()

@@ -331,6 +331,15 @@ def test_no_pytest(shop):
     assert_idle(shop.run())
 
 
+def test_pytest_that_is_damaged(shop):
+    python, site = make_environment(shop.folder / "damaged", with_pytest=False)
+    (site / "pytest.py").write_text("import missing_part\n")
+    message = fails_to_start(shop, python)
+    assert "cannot be imported: No module named 'missing_part'" in message
+    assert "hint: install it anew" in message
+    assert "Traceback" not in message
+
+
 def test_script_that_starts_python_is_served(shop):
     """A wrapper such as pyenv's shims."""
     path = shop.folder / "python"
