@@ -242,6 +242,9 @@ static int no_answer(const struct attempt *a, CURLcode code, struct ptd_err *err
                                  "progress; --offline goes without the server");
     }
     ptd_err_set(err, PTD_E_NET, "%s", *a->problem ? a->problem : curl_easy_strerror(code));
+    if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE)
+        return ptd_err_hint(err, "its certificate is checked against those that this system trusts "
+                                 "(Debian's package ca-certificates); --offline goes without it");
     return ptd_err_hint(err, "is the address right, and the server up? --offline goes without it");
 }
 

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import time
+from contextlib import closing
 
 import pytest
 import servers
@@ -299,6 +300,19 @@ def test_failures(loaded, http, path, text, tries):
     assert time.monotonic() - started < 12
     assert not list(loaded.cache.glob("*.part"))
     assert_idle(loaded.run("--offline"))
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="there is no openssl command")
+def test_certificate_that_nobody_vouches_for(shop, tmp_path):
+    make = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout key -out cert"
+    subprocess.run(["openssl", *make.split()], cwd=tmp_path, check=True, capture_output=True)
+    port = servers.free_port()
+    listen = "s_server -www -cert cert -key key -accept 127.0.0.1:%d" % port
+    with closing(servers.Server(port, ["openssl", *listen.split()], cwd=tmp_path)):
+        result = shop.run("--remote", "https://localhost:%d/main.db" % port)
+    assert result.status == 3 and result.ran == set(), result
+    assert "certificate" in result.err.splitlines()[0]
+    assert "hint: its certificate is checked against those that this system trusts" in result.err
 
 
 def test_bounds(loaded, http):
