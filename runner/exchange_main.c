@@ -19,13 +19,11 @@ static int read_all(struct ptd_buf *out)
 static int answer(const struct ptd_exchange_request *request, struct ptd_buf *out,
                   struct ptd_err *err)
 {
-    struct ptd_exchange_http *http = NULL;
-    int failed =
-        ptd_exchange_http_open(request->url, request->token, request->timeout_ms, &http, err);
-    if (!failed)
-        failed = request->publish ? ptd_exchange_publish(http, request, err)
-                                  : ptd_exchange_ask(http, request, out, err);
-    ptd_exchange_http_close(http);
+    struct ptd_exchange_connection to;
+    ptd_exchange_connect(&to, request->url, request->token, request->timeout_ms);
+    int failed = request->publish ? ptd_exchange_publish(&to, request, err)
+                                  : ptd_exchange_ask(&to, request, out, err);
+    ptd_exchange_disconnect(&to);
     return failed;
 }
 

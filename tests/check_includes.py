@@ -27,12 +27,13 @@ MAY_USE = {
     "report": {"select", "contract", "base"},  # the selection is a value
     "session": {"config", "contract", "base"},
     "serve": {"contract", "base"},  # a program of its own
-    "exchange": {"contract", "base"},  # the same
+    "http": {"contract", "base"},
+    "exchange": {"http", "contract", "base"},  # the same
     "state": {"change", "store", "syntax", "contract", "base"},
     "record": {"journal", "state", "change", "store", "syntax", "contract", "base"},
     "passes": {"record", "state", "journal", "store", "syntax", "contract", "base"},
     "remote": {"contract", "base"},
-    "transfer": {"contract", "base"},
+    "transfer": {"http", "contract", "base"},
     "merge": {"state", "store", "contract", "base"},
     "watch": {"change", "contract", "base"},
     "graph": {"change", "syntax", "contract", "base"},
@@ -68,7 +69,7 @@ RESERVED = {
     "nettle/sha2.h": ({"exchange", "serve"}, "nettle"),
     "tree_sitter/api.h": ({"syntax"}, "tree-sitter"),
     "xxhash.h": ({"base"}, "libxxhash"),
-    "curl/curl.h": ({"exchange", "transfer"}, "libcurl"),
+    "curl/curl.h": ({"http"}, "libcurl"),
     "hiredis.h": ({"transfer"}, "hiredis"),
     "iniparser.h": ({"transfer"}, None),
     "zstd.h": ({"transfer"}, "libzstd"),

@@ -84,13 +84,13 @@ static void write_question(const struct portion *p, struct ptd_buf *out)
     ptd_buf_adds(out, "]}");
 }
 
-static int ask_portion(struct ptd_exchange_http *http, const struct portion *p, struct ptd_buf *out,
-                       struct ptd_err *err)
+static int ask_portion(struct ptd_exchange_connection *to, const struct portion *p,
+                       struct ptd_buf *out, struct ptd_err *err)
 {
     PTD_CLEANUP_BUF struct ptd_buf body = PTD_BUF_INIT, answer = PTD_BUF_INIT;
     PTD_CLEANUP_FREE unsigned char *passed = ptd_xcalloc(p->count, 1);
     write_question(p, &body);
-    if (ptd_exchange_http_post(http, PTD_PASS_QUERY, &body, &answer, err) < 0 ||
+    if (ptd_exchange_post(to, PTD_PASS_QUERY, &body, &answer, err) < 0 ||
         ptd_exchange_read_answer(answer.data ? answer.data : "", answer.len, p->distinct.count,
                                  (const unsigned char(*)[PTD_PASS_NODE])p->nodes, p->keys, p->count,
                                  passed, err) < 0)
@@ -101,14 +101,14 @@ static int ask_portion(struct ptd_exchange_http *http, const struct portion *p, 
     return 0;
 }
 
-int ptd_exchange_ask(struct ptd_exchange_http *http, const struct ptd_exchange_request *request,
+int ptd_exchange_ask(struct ptd_exchange_connection *to, const struct ptd_exchange_request *request,
                      struct ptd_buf *out, struct ptd_err *err)
 {
     int failed = 0;
     for (size_t first = 0; first < request->count && !failed; first += PORTION) {
         struct portion p;
         make_portion(request, first, &p);
-        failed = ask_portion(http, &p, out, err);
+        failed = ask_portion(to, &p, out, err);
         release_portion(&p);
     }
     return failed;
@@ -130,7 +130,7 @@ static void write_passes(const struct portion *p, size_t key, struct ptd_buf *ou
     ptd_buf_addc(out, ']');
 }
 
-static int publish_portion(struct ptd_exchange_http *http, const struct portion *p,
+static int publish_portion(struct ptd_exchange_connection *to, const struct portion *p,
                            const char *counts, struct ptd_err *err)
 {
     static const char *const names[] = {"total", "passed", "failed", "skipped", "skipped_by_cache"};
@@ -148,17 +148,17 @@ static int publish_portion(struct ptd_exchange_http *http, const struct portion 
         counts = end;
     }
     ptd_buf_addc(&body, '}');
-    return ptd_exchange_http_post(http, PTD_PASS_PUBLISH, &body, &answer, err);
+    return ptd_exchange_post(to, PTD_PASS_PUBLISH, &body, &answer, err);
 }
 
-int ptd_exchange_publish(struct ptd_exchange_http *http, const struct ptd_exchange_request *request,
-                         struct ptd_err *err)
+int ptd_exchange_publish(struct ptd_exchange_connection *to,
+                         const struct ptd_exchange_request *request, struct ptd_err *err)
 {
     int failed = 0;
     for (size_t first = 0; first < request->count && !failed; first += PORTION) {
         struct portion p;
         make_portion(request, first, &p);
-        failed = publish_portion(http, &p, request->counts, err);
+        failed = publish_portion(to, &p, request->counts, err);
         release_portion(&p);
     }
     return failed;

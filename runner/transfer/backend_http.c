@@ -3,7 +3,7 @@
 
 #include "base/mem.h"
 #include "transfer/backend.h"
-#include "transfer/http.h"
+#include "transfer/server.h"
 
 /* The headers of one exchange. */
 struct headers {
@@ -48,17 +48,16 @@ static int get(const struct ptd_url *url, struct ptd_transfer *t, struct ptd_err
                                  .save_path = t->path,
                                  .user = url->user,
                                  .password = url->password,
-                                 .follow = true,
-                                 .limits = t->limits};
+                                 .follow = true};
     make_headers(&headers, t->etag && *t->etag ? "If-None-Match" : NULL, t->etag);
     call.headers = headers.list;
-    int failed = ptd_http_call(&call, err);
+    int failed = ptd_server_call(&call, &t->limits, err);
     if (!failed && call.status == 304)
         t->state = PTD_TRANSFER_UNCHANGED;
     else if (!failed && (call.status == 404 || call.status == 410))
         t->state = PTD_TRANSFER_ABSENT;
     else if (!failed && call.status != 200)
-        failed = ptd_http_refused(&call, err);
+        failed = ptd_server_refused(&call, err);
     t->bytes = call.bytes;
     t->new_etag = ptd_xstrdup(call.etag ? call.etag : "");
     release(&headers, &call);
@@ -73,21 +72,20 @@ static int put(const struct ptd_url *url, struct ptd_transfer *t, struct ptd_err
                                  .url = address,
                                  .send_path = t->path,
                                  .user = url->user,
-                                 .password = url->password,
-                                 .limits = t->limits};
+                                 .password = url->password};
     if (t->etag)
         make_headers(&headers, *t->etag ? "If-Match" : "If-None-Match", *t->etag ? t->etag : "*");
     else
         make_headers(&headers, NULL, NULL);
     call.headers = headers.list;
-    int failed = ptd_http_call(&call, err);
+    int failed = ptd_server_call(&call, &t->limits, err);
     if (!failed && (call.status == 412 || call.status == 409))
         t->state = PTD_TRANSFER_CONFLICT;
     else if (!failed && (call.status == 405 || call.status == 501))
         failed =
             ptd_err_set(err, PTD_E_NET, "the server takes no files (PUT, HTTP %ld)", call.status);
     else if (!failed && (call.status < 200 || call.status > 299))
-        failed = ptd_http_refused(&call, err);
+        failed = ptd_server_refused(&call, err);
     t->bytes = call.bytes;
     t->new_etag = ptd_xstrdup(call.etag ? call.etag : "");
     release(&headers, &call);

@@ -17,8 +17,8 @@
 #include "base/buf.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/retry.h"
 #include "transfer/backend.h"
-#include "transfer/retry.h"
 
 #define DEFAULT_PORT 6379
 #define DEFAULT_KEY  "pyt-diff:" PTD_URL_DEFAULT_NAME

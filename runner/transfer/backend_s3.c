@@ -10,8 +10,8 @@
 #include "base/mem.h"
 #include "transfer/aws.h"
 #include "transfer/backend.h"
-#include "transfer/http.h"
-#include "transfer/retry.h"
+#include "transfer/limits.h"
+#include "transfer/server.h"
 
 /* One exchange. */
 struct exchange {
@@ -22,7 +22,8 @@ struct exchange {
     char *host, *token, *condition;
     const char *headers[6];
     struct ptd_http_call call;
-    char code[64]; /* of S3's error document, "" when there is none */
+    struct ptd_transfer_limits limits; /* filled in */
+    char code[64];                     /* of S3's error document, "" when there is none */
 };
 
 static const char *partition(const char *region)
@@ -117,7 +118,7 @@ static int perform(struct exchange *x, struct ptd_err *err)
 {
     for (int again = 1;; again = 0) {
         make_call(x);
-        if (ptd_http_call(&x->call, err) < 0)
+        if (ptd_server_call(&x->call, &x->limits, err) < 0)
             return -1;
         element(x->call.answer.data, "Code", x->code, sizeof(x->code));
         if (!again || !other_region(x))
@@ -190,7 +191,7 @@ static int refused(const struct exchange *x, struct ptd_err *err)
 
 static int get(const struct ptd_url *url, struct ptd_transfer *t, struct ptd_err *err)
 {
-    struct exchange x = {.call = {.method = "GET", .save_path = t->path, .limits = t->limits}};
+    struct exchange x = {.call = {.method = "GET", .save_path = t->path}, .limits = t->limits};
     if (t->etag && *t->etag)
         x.condition = ptd_xasprintf("If-None-Match: %s", t->etag);
     int failed = open_exchange(&x, url, err) < 0 || perform(&x, err) < 0;
@@ -208,7 +209,7 @@ static int get(const struct ptd_url *url, struct ptd_transfer *t, struct ptd_err
 
 static int put(const struct ptd_url *url, struct ptd_transfer *t, struct ptd_err *err)
 {
-    struct exchange x = {.call = {.method = "PUT", .send_path = t->path, .limits = t->limits}};
+    struct exchange x = {.call = {.method = "PUT", .send_path = t->path}, .limits = t->limits};
     if (t->etag)
         x.condition = ptd_xasprintf("%s: %s", *t->etag ? "If-Match" : "If-None-Match",
                                     *t->etag ? t->etag : "*");
@@ -250,7 +251,7 @@ static int list(const struct ptd_url *url, struct ptd_names *out, struct ptd_err
     struct exchange x = {.call = {.method = "GET"}};
     PTD_CLEANUP_FREE char *prefix = ptd_url_encode(url->path, "");
     char *next = NULL;
-    if (ptd_limits_fill(&limits, &x.call.limits, err) < 0)
+    if (ptd_limits_fill(&limits, &x.limits, err) < 0)
         return -1;
     int failed = open_exchange(&x, url, err);
     do {

@@ -5,10 +5,10 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "http/call.h"
 #include "transfer/backend.h"
-#include "transfer/http.h"
+#include "transfer/limits.h"
 #include "transfer/pack.h"
-#include "transfer/retry.h"
 
 /* A database is packed to a fifth or less; sixteen times is a bomb. */
 #define UNPACKED 16

@@ -571,7 +571,7 @@ def test_only_asking_and_only_telling(a, b, server):
     reader = server.token("fork", "--read-only")
     result = b.run(env={"DRYCI_TOKEN": reader})
     assert result.status == 0 and result.names == ALL_OF_TAX
-    assert "what passed is not in it: the server answers 403" in result.err
+    assert "what passed is not in it: access is denied (HTTP 403)" in result.err
 
 
 # ---- servers that fail ----
@@ -588,6 +588,12 @@ class Bad(http.server.BaseHTTPRequestHandler):
             time.sleep(5)
         if how == "cut":
             self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+            return
+        if how.startswith("busy") and len(Bad.seen) == 1:
+            self.send_response(503)
+            self.send_header("Content-Length", "0")
+            self.send_header("Retry-After", how[4:])
+            self.end_headers()
             return
         status, text = {
             "500": (500, "broken"),
@@ -639,6 +645,19 @@ def test_a_server_that_fails(a, bad, how):
     assert_idle(a.run("--pass-cache", "off"))
 
 
+@pytest.mark.parametrize(("seconds", "asked"), [("1", 3), ("30", 1)])
+def test_a_busy_server(a, bad, seconds, asked):
+    """Is asked once more when it wants to be, soon; then told."""
+    bad.how = "busy" + seconds
+    change(a)
+    env = {"DRYCI_SERVER": f"http://127.0.0.1:{bad.server_port}", "DRYCI_TIMEOUT": "5"}
+    started = time.monotonic()
+    result = a.run(env=env)
+    assert result.status == 0 and result.names == ALL_OF_TAX, result
+    assert ("the server failed (HTTP 503)" in result.err) == (asked == 1), result
+    assert len(Bad.seen) == asked and time.monotonic() - started < 10
+
+
 def test_nobody_there(a):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -653,7 +672,7 @@ def test_a_token_that_is_not_valid(a):
     change(a)
     result = a.run(env={"DRYCI_TOKEN": "ptd-no"})
     assert result.status == 0 and result.names == ALL_OF_TAX
-    assert "the server answers 401 Invalid Token" in result.err
+    assert "the server wants other credentials (HTTP 401): Invalid Token" in result.err
 
 
 def test_only_hashes_leave_the_machine(a, bad):

@@ -16,7 +16,7 @@
 #include "remote/remote.h"
 #include "transfer/aws.h"
 #include "transfer/pack.h"
-#include "transfer/retry.h"
+#include "transfer/limits.h"
 #include "transfer/url.h"
 
 static char dir[] = "/tmp/ptd-transfer-XXXXXX";

@@ -1,10 +1,8 @@
-#include "transfer/retry.h"
+#include "transfer/limits.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
 
 #define MB              ((uint64_t)1 << 20)
 #define LIMIT_MB        1024
@@ -12,7 +10,6 @@
 #define STALL_SECONDS   30
 #define TOTAL_SECONDS   600
 #define TRIES           4
-#define LONGEST_PAUSE   10
 
 static int from_environment(const char *name, long otherwise, long *out, struct ptd_err *err)
 {
@@ -48,17 +45,4 @@ int ptd_limits_fill(const struct ptd_transfer_limits *limits, struct ptd_transfe
     if (!out->tries)
         out->tries = TRIES;
     return 0;
-}
-
-void ptd_retry_wait(int next, long asked_seconds)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    /* By chance, so that jobs that failed together do not come back together. */
-    long ms = 250L << (next - 1);
-    ms += (now.tv_nsec / 1000 + getpid()) % (ms / 2 + 1);
-    if (asked_seconds > 0)
-        ms = (asked_seconds < LONGEST_PAUSE ? asked_seconds : LONGEST_PAUSE) * 1000;
-    struct timespec pause = {ms / 1000, ms % 1000 * 1000000};
-    nanosleep(&pause, NULL);
 }

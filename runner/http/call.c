@@ -1,4 +1,4 @@
-#include "transfer/http.h"
+#include "http/call.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -9,11 +9,16 @@
 #include <sys/stat.h>
 
 #include "base/mem.h"
-#include "transfer/retry.h"
+#include "base/retry.h"
 
 #define ERROR_MAX    ((size_t)64 << 10)
 #define REDIRECTIONS 5
 #define SLOWEST      1 /* bytes per second: less is no progress */
+#define SOON         2 /* seconds that one waits for who has no time */
+
+struct ptd_http {
+    CURL *curl;
+};
 
 /* One try. */
 struct attempt {
@@ -130,13 +135,13 @@ static void set_security(CURL *curl, const struct ptd_http_call *call)
     }
 }
 
-static void set_limits(CURL *curl, const struct ptd_transfer_limits *limits)
+static void set_limits(CURL *curl, const struct ptd_http_limits *limits)
 {
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)limits->connect_seconds);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)limits->total_seconds);
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, limits->connect_ms);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, limits->total_ms);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)SLOWEST);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)limits->stall_seconds);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, limits->stall_seconds);
     curl_easy_setopt(curl, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)limits->max_bytes);
 }
 
@@ -177,6 +182,7 @@ static void forget(struct ptd_http_call *call)
     forget_headers(call);
     call->bytes = 0;
     call->status = 0;
+    call->failure = PTD_HTTP_ANSWERED;
 }
 
 static CURLcode perform(struct attempt *a)
@@ -203,8 +209,12 @@ static CURLcode perform(struct attempt *a)
     return code;
 }
 
-static bool worth_it(CURLcode code, long status)
+static bool worth_it(const struct ptd_http_call *call, CURLcode code, long asked)
 {
+    long status = call->status;
+    if (call->limits.only_when_asked)
+        return code == CURLE_OK && (status == 429 || status == 503) && asked > 0 && asked <= SOON;
+
     switch (code) {
     case CURLE_OK:
         return status == 408 || status == 429 || status == 500 || (status >= 502 && status <= 504);
@@ -221,52 +231,49 @@ static bool worth_it(CURLcode code, long status)
     }
 }
 
-static int no_answer(const struct attempt *a, CURLcode code, struct ptd_err *err)
+static int no_answer(struct attempt *a, CURLcode code, struct ptd_err *err)
 {
-    const struct ptd_transfer_limits *limits = &a->call->limits;
+    struct ptd_http_call *call = a->call;
+    const char *problem = *a->problem ? a->problem : curl_easy_strerror(code);
     if (a->write_errno) {
+        call->failure = PTD_HTTP_NO_FILE;
         errno = a->write_errno;
-        return ptd_err_sys(err, PTD_E_IO, "cannot write %s", a->call->save_path);
+        return ptd_err_sys(err, PTD_E_IO, "cannot write %s", call->save_path);
     }
     if (a->too_large || code == CURLE_FILESIZE_EXCEEDED) {
-        ptd_err_set(err, PTD_E_NET, "the answer is larger than %llu MB",
-                    (unsigned long long)(limits->max_bytes >> 20));
-        return ptd_err_hint(err,
-                            "is that the right address? PYT_DIFF_REMOTE_LIMIT sets how many MB "
-                            "may travel");
+        call->failure = PTD_HTTP_TOO_LARGE;
+        return ptd_err_set(err, PTD_E_NET, "the answer is larger than %llu MB",
+                           (unsigned long long)(call->limits.max_bytes >> 20));
     }
     if (code == CURLE_OPERATION_TIMEDOUT) {
-        ptd_err_set(err, PTD_E_NET, "no progress for too long (%s)",
-                    *a->problem ? a->problem : curl_easy_strerror(code));
-        return ptd_err_hint(err, "PYT_DIFF_REMOTE_TIMEOUT sets how many seconds may pass without "
-                                 "progress; --offline goes without the server");
+        call->failure = PTD_HTTP_TOO_SLOW;
+        return ptd_err_set(err, PTD_E_NET, "no progress for too long (%s)", problem);
     }
-    ptd_err_set(err, PTD_E_NET, "%s", *a->problem ? a->problem : curl_easy_strerror(code));
-    if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE)
-        return ptd_err_hint(err, "its certificate is checked against those that this system trusts "
-                                 "(Debian's package ca-certificates); --offline goes without it");
-    return ptd_err_hint(err, "is the address right, and the server up? --offline goes without it");
+    bool untrusted = code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE;
+    call->failure = untrusted ? PTD_HTTP_UNTRUSTED : PTD_HTTP_UNREACHED;
+    return ptd_err_set(err, PTD_E_NET, "%s", problem);
 }
 
 static int open_files(struct attempt *a, struct ptd_err *err)
 {
-    const struct ptd_http_call *call = a->call;
+    struct ptd_http_call *call = a->call;
+    call->failure = PTD_HTTP_NO_FILE;
     if (call->save_path && !(a->save = fopen(call->save_path, "wbe")))
         return ptd_err_sys(err, PTD_E_IO, "cannot write %s", call->save_path);
     if (call->send_path && !(a->send = fopen(call->send_path, "rbe")))
         return ptd_err_sys(err, PTD_E_IO, "cannot read %s", call->send_path);
+    call->failure = PTD_HTTP_ANSWERED;
     return 0;
 }
 
 /* 1: again. */
-static int try_once(struct ptd_http_call *call, bool last, long *asked, struct ptd_err *err)
+static int try_once(CURL *curl, struct ptd_http_call *call, bool last, long *asked,
+                    struct ptd_err *err)
 {
-    struct attempt a = {.call = call, .curl = curl_easy_init()};
+    struct attempt a = {.call = call, .curl = curl};
     int result = -1;
     forget(call);
-    if (!a.curl) {
-        ptd_err_set(err, PTD_E_INTERNAL, "libcurl cannot be used");
-    } else if (open_files(&a, err) == 0) {
+    if (open_files(&a, err) == 0) {
         CURLcode code = perform(&a);
         curl_off_t wait = 0;
         curl_easy_getinfo(a.curl, CURLINFO_RETRY_AFTER, &wait);
@@ -275,7 +282,7 @@ static int try_once(struct ptd_http_call *call, bool last, long *asked, struct p
             a.write_errno = errno;
             code = CURLE_WRITE_ERROR;
         }
-        if (worth_it(code, call->status) && !last)
+        if (!last && worth_it(call, code, *asked))
             result = 1;
         else
             result = code == CURLE_OK ? 0 : no_answer(&a, code, err);
@@ -284,17 +291,17 @@ static int try_once(struct ptd_http_call *call, bool last, long *asked, struct p
         fclose(a.save);
     if (a.send)
         fclose(a.send);
+    curl_easy_reset(curl); /* it has seen what goes now */
     curl_slist_free_all(a.headers);
-    curl_easy_cleanup(a.curl);
     return result;
 }
 
-int ptd_http_call(struct ptd_http_call *call, struct ptd_err *err)
+static int try_often(CURL *curl, struct ptd_http_call *call, struct ptd_err *err)
 {
     int tries = call->limits.tries > 0 ? call->limits.tries : 1;
     for (int i = 1;; i++) {
         long asked = 0;
-        int result = try_once(call, i >= tries, &asked, err);
+        int result = try_once(curl, call, i >= tries, &asked, err);
         if (result <= 0) {
             if (result < 0 && err && i > 1 && err->code == PTD_E_NET) {
                 size_t n = strlen(err->msg);
@@ -306,6 +313,31 @@ int ptd_http_call(struct ptd_http_call *call, struct ptd_err *err)
     }
 }
 
+struct ptd_http *ptd_http_open(void)
+{
+    struct ptd_http *http = ptd_xcalloc(1, sizeof(*http));
+    http->curl = curl_easy_init();
+    return http;
+}
+
+void ptd_http_close(struct ptd_http *http)
+{
+    if (!http)
+        return;
+    curl_easy_cleanup(http->curl);
+    free(http);
+}
+
+int ptd_http_call(struct ptd_http *http, struct ptd_http_call *call, struct ptd_err *err)
+{
+    struct ptd_http *own = http ? NULL : ptd_http_open();
+    CURL *curl = http ? http->curl : own->curl;
+    int result = curl ? try_often(curl, call, err)
+                      : ptd_err_set(err, PTD_E_INTERNAL, "libcurl cannot be used");
+    ptd_http_close(own);
+    return result;
+}
+
 void ptd_http_release(struct ptd_http_call *call)
 {
     forget(call);
@@ -315,23 +347,15 @@ void ptd_http_release(struct ptd_http_call *call)
 int ptd_http_refused(const struct ptd_http_call *call, struct ptd_err *err)
 {
     long status = call->status;
-    if (status >= 300 && status < 400) {
-        ptd_err_set(err, PTD_E_NET, "the server redirects to %s (HTTP %ld)",
-                    call->location ? call->location : "nowhere", status);
-        return ptd_err_hint(err, "give the address that it names");
-    }
+    if (status >= 300 && status < 400)
+        return ptd_err_set(err, PTD_E_NET, "the server redirects to %s (HTTP %ld)",
+                           call->location ? call->location : "nowhere", status);
     const char *what = status == 401   ? "the server wants other credentials"
                        : status == 403 ? "access is denied"
                        : status == 404 ? "nothing is there"
                        : status >= 500 ? "the server failed"
                                        : "the server refused";
-    ptd_err_set(err, PTD_E_NET, "%s (HTTP %ld)", what, status);
-    if (status == 401 || status == 403)
-        return ptd_err_hint(err, "put user:password@ into the URL, or a token into "
-                                 "PYT_DIFF_REMOTE_TOKEN");
-    return ptd_err_hint(err, "%s",
-                        status >= 500 ? "try again later; --offline goes without the server"
-                                      : "is the address right?");
+    return ptd_err_set(err, PTD_E_NET, "%s (HTTP %ld)", what, status);
 }
 
 const char *ptd_http_version(void)
