@@ -65,6 +65,12 @@ def test_the_formula_names_the_libraries():
     assert {FORMULAE.get(name, name) for name in modules()} - depends == set()
 
 
+def test_certificates_by_which_servers_are_checked():
+    assert "ca-certificates" in read("packaging/container/Dockerfile")
+    recommended = re.search(r"^Recommends: (.*)", read("packaging/deb/debian/control"), re.M)
+    assert "ca-certificates" in recommended.group(1)
+
+
 def test_versions():
     assert read("packaging/deb/debian/changelog").startswith("pyt-diff (%s-" % version())
     assert "pyt-diff-%s.tar.gz" % version() in read("packaging/homebrew/pyt-diff.rb")
