@@ -319,6 +319,11 @@ static void add_through(const struct ptd_explain *e, const struct cause *c,
     case PTD_LABEL_ONCE:
         ptd_buf_addf(out, "%s by a function whose result may be kept, such as a cached one", done);
         return;
+    case PTD_LABEL_UNSETTLED:
+        ptd_buf_addf(
+            out, "%s by a function whose result may be kept; whether for this test is not known",
+            done);
+        return;
     case PTD_LABEL_EVERYTHING:
         ptd_buf_adds(out, "it starts programs, which may read any file");
         return;

@@ -14,7 +14,9 @@
 #include "cmd/inspect_parts.h"
 #include "cmd/prior.h"
 #include "config/project.h"
+#include "record/settle.h"
 #include "remote/remote.h"
+#include "store/transplant.h"
 
 /* One environment's records, counted. */
 struct environment {
@@ -140,7 +142,7 @@ static int see_flaky(const struct ptd_store_flaky *f, void *arg)
 static int count(struct summary *s, struct ptd_err *err)
 {
     struct stat st;
-    if (stat(ptd_store_path(s->store), &st) == 0)
+    if (stat(s->name, &st) == 0 || stat(ptd_store_path(s->store), &st) == 0)
         s->size = (uint64_t)st.st_size;
     if (ptd_store_each_node(s->store, see_node, s, err) < 0 ||
         ptd_store_count_files(s->store, &s->sources, &s->others, err) < 0 ||
@@ -277,11 +279,43 @@ static int find_database(const struct ptd_options *o, const char *name, struct p
                                           list->count, list->items[0].name);
 }
 
+/* Settled for good where it is the project's own and can be written to, else in a copy. */
+static int settle(struct ptd_databases *list, bool own, struct ptd_err *err)
+{
+    struct ptd_database *item = &list->items[0];
+    PTD_CLEANUP_FREE char *copy = NULL;
+    bool needed;
+    if (ptd_settle_needed(item->store, &needed, err) < 0)
+        return -1;
+    if (!needed)
+        return 0;
+    if (!own || access(item->path, W_OK) < 0) {
+        if (!list->scratch.dir && ptd_scratch_make(&list->scratch, err) < 0)
+            return -1;
+        copy = ptd_scratch_name(&list->scratch);
+        if (ptd_store_copy_to(item->store, copy, err) < 0)
+            return -1;
+    }
+    ptd_store_close(item->store);
+    item->store = NULL;
+    return ptd_store_open_existing(copy ? copy : item->path, &item->store, err) < 0
+               ? -1
+               : ptd_settle_store(item->store, err);
+}
+
+static int open_database(const struct ptd_options *options, const char *name,
+                         struct ptd_databases *list, struct ptd_err *err)
+{
+    if (find_database(options, name, list, err) < 0 || ptd_databases_open(list, err) < 0)
+        return -1;
+    return settle(list, !name, err);
+}
+
 int ptd_inspect_open(const struct ptd_options *options, const char *name, struct ptd_store **out,
                      struct ptd_err *err)
 {
     struct ptd_databases list = {0};
-    int failed = find_database(options, name, &list, err) < 0 || ptd_databases_open(&list, err) < 0;
+    int failed = open_database(options, name, &list, err);
     if (!failed) {
         *out = list.items[0].store; /* a temporary file is there as long as it is open */
         list.items[0].store = NULL;
@@ -307,8 +341,7 @@ int ptd_cmd_inspect(struct ptd_options *options, int *status, struct ptd_err *er
     *status = 0;
     if (options->inspect_test && options->inspect_file)
         return ptd_err_set(err, PTD_E_USAGE, "--test and --file exclude each other");
-    int failed = find_database(options, options->words[0], &list, err) < 0 ||
-                 ptd_databases_open(&list, err) < 0 ||
+    int failed = open_database(options, options->words[0], &list, err) < 0 ||
                  inspect(list.items[0].store, list.items[0].name, options, &out, err) < 0;
     ptd_databases_release(&list);
     return failed ? -1 : ptd_cmd_answer(&out, err);

@@ -197,6 +197,9 @@ int ptd_session_ingest(struct ptd_workspace *w, const char *dir,
         .commit = facts->commit,
         .baseline = facts->baseline,
         .may_look_again = facts->may_look_again,
+        /* The keys of a pass cache have the dependencies in them, and others read what is uploaded.
+         */
+        .may_defer = !w->project.pass_cache && !w->project.remote,
         .trust_opaque = w->project.trust_opaque,
         .complete = facts->complete,
         .is_test_file = is_test_file,

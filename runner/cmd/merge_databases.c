@@ -11,6 +11,7 @@
 #include "cmd/databases.h"
 #include "cmd/workspace.h"
 #include "merge/merge.h"
+#include "record/settle.h"
 #include "remote/remote.h"
 #include "store/transplant.h"
 
@@ -48,6 +49,16 @@ static void warn_of_commits(const struct ptd_merge_input *inputs, size_t count)
                  text.data);
 }
 
+static int collect_garbage(struct ptd_store *store, struct ptd_err *err)
+{
+    if (ptd_store_begin(store, err) < 0)
+        return -1;
+    if (ptd_store_collect_garbage(store, err) == 0 && ptd_store_commit(store, err) == 0)
+        return 0;
+    ptd_store_rollback(store);
+    return -1;
+}
+
 static int merge_into(const char *path, struct ptd_merge_input *inputs, size_t count,
                       struct ptd_merge_result *result, struct ptd_err *err)
 {
@@ -55,9 +66,11 @@ static int merge_into(const char *path, struct ptd_merge_input *inputs, size_t c
     if (ptd_store_create_file(path, &into, err) < 0)
         return -1;
     struct ptd_merge_request request = {.into = into, .inputs = inputs, .count = count};
-    int failed = ptd_merge(&request, result, err);
+    /* What is handed on says of each test what it depends on, whoever reads it. */
+    int failed = ptd_merge(&request, result, err) < 0 || ptd_settle_store(into, err) < 0 ||
+                 collect_garbage(into, err) < 0;
     ptd_store_close(into);
-    return failed;
+    return failed ? -1 : 0;
 }
 
 /* Beside OUT first, so that it can be put there in one step. */

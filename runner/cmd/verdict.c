@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "cmd/since.h"
 #include "cmd/workspace.h"
+#include "record/settle.h"
 #include "store/details.h"
 
 /* Row ids of nodes → position in verdict->nodes + 1. */
@@ -125,6 +126,23 @@ static void count_sides(struct ptd_verdict *v)
                        (v->sides[i] & (SIDE_OTHERWISE | SIDE_NOW)) == SIDE_OTHERWISE;
 }
 
+/* Whether the record would hold, here or in one of the states that are compared, without the set
+ * that stands for all that once-only code did. */
+static bool settling_matters(struct ptd_verdict *v, const struct ptd_impact_node *of,
+                             const struct ptd_record *row)
+{
+    PTD_CLEANUP_BUF struct ptd_buf others = PTD_BUF_INIT;
+    if (!ptd_settle_without(row, &others))
+        return false;
+    bool matters = false;
+    for (size_t i = 0; i <= (v->since ? v->since->views : 0) && !matters; i++) {
+        struct ptd_validity *in = i ? &v->since->validities[i - 1] : &v->validity;
+        matters = ptd_validity_of(in, of, row->depsets, row->depsets_len) &&
+                  !ptd_validity_of(in, of, others.data, others.len);
+    }
+    return matters;
+}
+
 static int visit_record(const struct ptd_record *row, void *arg)
 {
     struct loader *l = arg;
@@ -150,6 +168,7 @@ static int visit_record(const struct ptd_record *row, void *arg)
                                     .partial = is_partial(row),
                                     .broken = number_of(&v->validity, broken),
                                     .tests_len = row->tests_len};
+    v->unsettled = v->unsettled || ((broken || v->since) && settling_matters(v, &of, row));
     if (v->since)
         r->between = judge_between(l, &of, row, r->broken, &v->sides[node - v->nodes]);
     if (row->tests)
@@ -238,7 +257,13 @@ int ptd_workspace_select_as(struct ptd_workspace *w, const char *const *scope,
                             struct ptd_err *err)
 {
     *out = (struct ptd_verdict){.state = &w->state, .since = how->since};
-    if (load(w, out, err) < 0) {
+    int failed = load(w, out, err);
+    if (!failed && out->unsettled && w->writable) {
+        ptd_verdict_release(out);
+        *out = (struct ptd_verdict){.state = &w->state, .since = how->since};
+        failed = ptd_settle(&w->state, err) < 0 || load(w, out, err) < 0;
+    }
+    if (failed) {
         ptd_verdict_release(out);
         return -1;
     }

@@ -92,6 +92,7 @@ struct ptd_verdict {
     size_t side_cap;
     size_t elsewhere; /* selected, because no record of theirs is of either state */
     size_t left_out;  /* affected by other changes than those asked for */
+    bool unsettled;   /* a record would hold, were it settled (record/settle.h) */
 };
 
 /* How to select, beside what the options say; see ptd_select_input. */

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "merge/internal.h"
 #include "store/transplant.h"
+#include "store/unsettled.h"
 
 struct step {
     struct ptd_merge_work *work;
@@ -233,6 +234,32 @@ void ptd_merge_edges_release(struct ptd_merge_work *work)
     ptd_map_release(&work->edge_index);
 }
 
+/* Of which run, and which sets; the session itself is the same everywhere. */
+static int see_unsettled(const struct ptd_store_unsettled *here, void *arg)
+{
+    struct step *s = arg;
+    struct ptd_merge_map *map = &s->source->map;
+    PTD_CLEANUP_BUF struct ptd_buf sets = PTD_BUF_INIT;
+    struct ptd_store_unsettled row = *here;
+    row.run = ptd_merge_map_get(&map->runs, here->run);
+    if (!row.run)
+        return ptd_merge_damaged(map, "the run of a session is missing", s->err);
+    if (ptd_merge_depset(map, here->depset, &row.depset, s->err) < 0)
+        return -1;
+    struct ptd_reader r = ptd_reader_init(here->sets, here->sets_len);
+    while (r.pos < r.end) {
+        ptd_id there, id = (ptd_id)ptd_reader_varint(&r);
+        if (r.bad)
+            return ptd_merge_damaged(map, "the sets of a session", s->err);
+        if (ptd_merge_depset(map, id, &there, s->err) < 0)
+            return -1;
+        ptd_buf_add_varint(&sets, (uint64_t)there);
+    }
+    row.sets = sets.data;
+    row.sets_len = sets.len;
+    return ptd_store_unsettled_add(s->work->into, &row, s->err);
+}
+
 int ptd_merge_rows(struct ptd_merge_work *work, struct ptd_merge_source *source,
                    struct ptd_err *err)
 {
@@ -245,7 +272,8 @@ int ptd_merge_rows(struct ptd_merge_work *work, struct ptd_merge_source *source,
         return -1;
     return ptd_store_each_import_calls(from, see_calls, &step, err) < 0 ||
                    ptd_store_each_imports(from, see_imports, &step, err) < 0 ||
-                   ptd_store_each_flaky(from, see_flaky, &step, err) < 0
+                   ptd_store_each_flaky(from, see_flaky, &step, err) < 0 ||
+                   ptd_store_each_unsettled(from, see_unsettled, &step, err) < 0
                ? -1
                : 0;
 }

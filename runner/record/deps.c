@@ -96,6 +96,7 @@ static int resolve_file(struct ptd_dep_context *c, size_t i, struct ptd_err *err
         return -1;
     const struct ptd_state_file *f = &c->state->files[out->at];
     out->version = version_seen(f, file);
+    out->source = kind == PTD_FILE_SOURCE;
     return 0;
 }
 
@@ -111,6 +112,28 @@ void ptd_dep_set_version(struct ptd_dep_context *c, size_t at, ptd_id version)
         c->versions[at] = version;
 }
 
+static void allocate(struct ptd_dep_context *c)
+{
+    const struct ptd_journal *journal = c->journal;
+    c->files = ptd_xcalloc(journal->file_count, sizeof(*c->files));
+    c->code_numbers = ptd_xcalloc(journal->code_count, sizeof(*c->code_numbers));
+    c->import_noted = ptd_xcalloc(journal->scope_count, 1);
+    c->scope_sets = ptd_xcalloc(journal->scope_count, sizeof(*c->scope_sets));
+    c->older_scope = ptd_xcalloc(journal->scope_count, sizeof(*c->older_scope));
+}
+
+/* From each file to the scopes of its imports. */
+static void link_modules(struct ptd_dep_context *c)
+{
+    for (size_t i = 0; i < c->journal->scope_count; i++) {
+        const struct ptd_journal_scope *s = &c->journal->scopes[i];
+        if (s->kind != PTD_SCOPE_MODULE || s->file == PTD_J_NO_FILE)
+            continue;
+        c->older_scope[i] = c->files[s->file].scope;
+        c->files[s->file].scope = (uint32_t)i;
+    }
+}
+
 int ptd_dep_context_init(struct ptd_dep_context *c, struct ptd_state *state,
                          const struct ptd_journal *journal, uint64_t session_start_ns,
                          const struct ptd_map *written, struct ptd_err *err)
@@ -120,11 +143,7 @@ int ptd_dep_context_init(struct ptd_dep_context *c, struct ptd_state *state,
                                   .root = state->root,
                                   .session_start_ns = session_start_ns,
                                   .written = written};
-    c->files = ptd_xcalloc(journal->file_count, sizeof(*c->files));
-    c->code_numbers = ptd_xcalloc(journal->code_count, sizeof(*c->code_numbers));
-    c->import_noted = ptd_xcalloc(journal->scope_count, 1);
-    c->scope_sets = ptd_xcalloc(journal->scope_count, sizeof(*c->scope_sets));
-    c->older_scope = ptd_xcalloc(journal->scope_count, sizeof(*c->older_scope));
+    allocate(c);
     for (size_t i = 0; i < journal->file_count; i++)
         if (resolve_file(c, i, err) < 0)
             return -1;
@@ -133,14 +152,23 @@ int ptd_dep_context_init(struct ptd_dep_context *c, struct ptd_state *state,
             ptd_dep_set_version(c, c->files[i].at, c->files[i].version);
     if (ptd_dep_paths_resolve(c, err) < 0)
         return -1;
-    for (size_t i = 0; i < journal->scope_count; i++) {
-        const struct ptd_journal_scope *s = &journal->scopes[i];
-        if (s->kind != PTD_SCOPE_MODULE || s->file == PTD_J_NO_FILE)
-            continue;
-        c->older_scope[i] = c->files[s->file].scope;
-        c->files[s->file].scope = (uint32_t)i;
-    }
+    link_modules(c);
     return 0;
+}
+
+void ptd_dep_context_init_past(struct ptd_dep_context *c, struct ptd_state *state,
+                               const struct ptd_journal *journal, const ptd_id *versions)
+{
+    *c = (struct ptd_dep_context){.state = state, .journal = journal, .root = state->root};
+    allocate(c);
+    for (size_t i = 0; i < journal->file_count; i++)
+        c->files[i] = (struct ptd_dep_file){
+            .at = SIZE_MAX,
+            .version = versions[i],
+            .source = ptd_path_ends_with(journal->files[i].path, ".py"),
+            .scope = PTD_J_NO_SCOPE,
+        };
+    link_modules(c);
 }
 
 void ptd_dep_context_release(struct ptd_dep_context *c)
@@ -276,6 +304,31 @@ static int note_import(struct ptd_dep_context *c, uint32_t scope, struct ptd_err
             return -1;
     }
     return 0;
+}
+
+void ptd_dep_reach(const struct ptd_journal *j, uint32_t scope, struct ptd_u32s *out)
+{
+    PTD_CLEANUP_FREE unsigned char *seen = ptd_xcalloc(j->scope_count, 1);
+    struct ptd_u32s todo = {0};
+    ptd_u32s_add(&todo, scope);
+    while (todo.count) {
+        uint32_t at = todo.items[--todo.count];
+        if (seen[at])
+            continue;
+        seen[at] = 1;
+        ptd_u32s_add(out, at);
+        for (size_t i = 0; i < j->scopes[at].uses.count; i++)
+            ptd_u32s_add(&todo, j->scopes[at].uses.items[i]);
+    }
+    free(todo.items);
+}
+
+void ptd_dep_reach_session(const struct ptd_journal *j, struct ptd_u32s *out)
+{
+    for (uint32_t i = 0; i < j->scope_count; i++)
+        if (j->scopes[i].kind == PTD_SCOPE_SESSION)
+            ptd_dep_reach(j, i, out);
+    ptd_u32s_sort(out);
 }
 
 int ptd_dep_scope_items(struct ptd_dep_context *c, uint32_t scope, struct ptd_deps *out,

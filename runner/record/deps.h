@@ -33,6 +33,7 @@ void ptd_deps_release(struct ptd_deps *deps);
 struct ptd_dep_file {
     size_t at;      /* position in the state, SIZE_MAX: ephemeral, no dependency */
     ptd_id version; /* what the process saw; PTD_VERSION_UNKNOWN when that cannot be told */
+    bool source;    /* of Python */
     uint32_t scope; /* its last MODULE scope or PTD_J_NO_SCOPE; `older_scope` has the one before */
 };
 
@@ -70,6 +71,12 @@ struct ptd_dep_context {
 int ptd_dep_context_init(struct ptd_dep_context *c, struct ptd_state *state,
                          const struct ptd_journal *journal, uint64_t session_start_ns,
                          const struct ptd_map *written, struct ptd_err *err);
+/*
+ * For an earlier session: `versions` (one per file of the journal, PTD_VERSION_UNKNOWN: none) is
+ * what its process saw. Only who imported what and the blocks of these versions can be asked for.
+ */
+void ptd_dep_context_init_past(struct ptd_dep_context *c, struct ptd_state *state,
+                               const struct ptd_journal *journal, const ptd_id *versions);
 /* What the process saw of a file, by its position in the state. Once unknown it stays so. */
 void ptd_dep_set_version(struct ptd_dep_context *c, size_t at, ptd_id version);
 void ptd_dep_context_release(struct ptd_dep_context *c);
@@ -96,6 +103,11 @@ int ptd_dep_closure_set(struct ptd_dep_context *c, struct ptd_u32s *files, bool 
                         uint32_t *flags, struct ptd_err *err);
 /* The set of every file of the tree and of which there are: for what could not be seen. */
 int ptd_dep_everything_set(struct ptd_dep_context *c, ptd_id *out, struct ptd_err *err);
+
+/* The scope and those that it uses, transitively, each once. */
+void ptd_dep_reach(const struct ptd_journal *journal, uint32_t scope, struct ptd_u32s *out);
+/* What belongs to everybody: the session's own scope, and what it uses; sorted. */
+void ptd_dep_reach_session(const struct ptd_journal *journal, struct ptd_u32s *out);
 
 void ptd_u32s_add(struct ptd_u32s *list, uint32_t value);
 void ptd_u32s_sort(struct ptd_u32s *list); /* and drops repeats */

@@ -12,6 +12,7 @@
 #include "record/deps_paths.h"
 #include "record/ingest_internal.h"
 #include "state/codes.h"
+#include "store/unsettled.h"
 
 /* Sessions between two looks for what no record needs any more. */
 #define GARBAGE_EVERY 32
@@ -207,6 +208,8 @@ static int ingest_journals(struct ptd_ingest *in, const struct journals *journal
     if (ingest_all(in, journals, err) < 0 || ptd_codes_save(in->request->state, err) < 0 ||
         ptd_edges_save(&in->edges, in->store, err) < 0 || save_flaky(in, err) < 0 ||
         ptd_store_prune(in->store, in->environment, in->run, err) < 0)
+        return -1;
+    if (ptd_store_unsettled_prune(in->store, err) < 0)
         return -1;
     return in->run % GARBAGE_EVERY == 0 ? ptd_store_collect_garbage(in->store, err) : 0;
 }

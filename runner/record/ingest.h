@@ -23,6 +23,7 @@ struct ptd_ingest_request {
     const char *environment; /* name of the environment that the session ran in */
     const char *commit;      /* git commit or NULL */
     bool baseline;
+    bool may_defer;    /* whom code that runs once served may be found out later (record/defer.h) */
     bool trust_opaque; /* what could not be followed is taken for without influence */
     /* The caller can look at the tree again and ingest once more (see `look_again` below). */
     bool may_look_again;

@@ -5,19 +5,7 @@
 #include "record/edges.h"
 #include "record/flaky.h"
 #include "record/ingest.h"
-
-/* A dependency set, and whose it is. */
-struct ptd_labelled {
-    ptd_id id;
-    uint64_t label; /* enum ptd_label */
-};
-
-/* Dependency sets of one record, or of a part of several. */
-struct ptd_labelled_sets {
-    struct ptd_labelled *items;
-    size_t count, cap;
-    uint64_t label; /* of what is added next */
-};
+#include "record/labelled.h"
 
 /* One session while it becomes records. */
 struct ptd_ingest {
@@ -38,9 +26,6 @@ struct ptd_ingest {
     struct ptd_edges edges;
     struct ptd_flaky_notes flaky;
 };
-
-void ptd_labelled_add(struct ptd_labelled_sets *list, ptd_id id);
-void ptd_labelled_add_all(struct ptd_labelled_sets *list, const struct ptd_labelled_sets *more);
 
 /* A path of the journal, relative to the root; owned. */
 char *ptd_ingest_relative(const struct ptd_ingest *in, const char *path);

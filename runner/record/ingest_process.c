@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "record/defer.h"
 #include "record/deps.h"
 #include "record/deps_names.h"
 #include "record/deps_paths.h"
@@ -17,7 +18,8 @@ struct process {
     struct ptd_ingest *in;
     const struct ptd_journal *journal;
     struct ptd_dep_context deps;
-    struct ptd_once *once;            /* owned */
+    struct ptd_once *once;            /* owned; NULL: no suspects, or `deferred` */
+    struct ptd_deferred deferred;     /* suspects that are not told apart yet */
     struct ptd_labelled_sets session; /* sets of the session scope */
     struct ptd_u32s session_files;    /* that it imported or entered */
     uint32_t session_flags;
@@ -32,44 +34,7 @@ struct process {
     unsigned char
         *imported; /* owned; per file of the journal: part of collect_sets or of `session` */
 };
-void ptd_labelled_add(struct ptd_labelled_sets *list, ptd_id id)
-{
-    list->items = ptd_xgrow(list->items, &list->cap, list->count + 1, sizeof(*list->items));
-    list->items[list->count++] = (struct ptd_labelled){id, list->label};
-}
 
-static void add_labelled(struct ptd_labelled_sets *list, ptd_id id, uint64_t label)
-{
-    list->label = label;
-    ptd_labelled_add(list, id);
-}
-
-void ptd_labelled_add_all(struct ptd_labelled_sets *list, const struct ptd_labelled_sets *more)
-{
-    for (size_t i = 0; i < more->count; i++)
-        add_labelled(list, more->items[i].id, more->items[i].label);
-}
-
-static int compare_labelled(const void *a, const void *b)
-{
-    const struct ptd_labelled *x = a, *y = b;
-    if (x->id != y->id)
-        return x->id < y->id ? -1 : 1;
-    uint64_t left = ptd_label_rank(x->label), right = ptd_label_rank(y->label);
-    return left < right ? -1 : left > right;
-}
-
-/* Equal dependencies must give equal bytes: sorted, each once. */
-static void write_ids(struct ptd_labelled_sets *list, struct ptd_buf *out, struct ptd_buf *labels)
-{
-    qsort(list->items, list->count, sizeof(*list->items), compare_labelled);
-    for (size_t i = 0; i < list->count; i++) {
-        if (i && list->items[i].id == list->items[i - 1].id)
-            continue;
-        ptd_buf_add_varint(out, (uint64_t)list->items[i].id);
-        ptd_buf_add_varint(labels, list->items[i].label);
-    }
-}
 char *ptd_ingest_relative(const struct ptd_ingest *in, const char *path)
 {
     return path[0] == '/' ? ptd_path_relative(path, in->request->state->root) : ptd_xstrdup(path);
@@ -84,33 +49,6 @@ static int add_fact_file(struct process *p, enum ptd_file_kind kind, const char 
     return 0;
 }
 
-/* The scope and those that it uses, transitively, each once. */
-static void reach(const struct ptd_journal *j, uint32_t scope, struct ptd_u32s *out)
-{
-    PTD_CLEANUP_FREE unsigned char *seen = ptd_xcalloc(j->scope_count, 1);
-    struct ptd_u32s todo = {0};
-    ptd_u32s_add(&todo, scope);
-    while (todo.count) {
-        uint32_t at = todo.items[--todo.count];
-        if (seen[at])
-            continue;
-        seen[at] = 1;
-        ptd_u32s_add(out, at);
-        for (size_t i = 0; i < j->scopes[at].uses.count; i++)
-            ptd_u32s_add(&todo, j->scopes[at].uses.items[i]);
-    }
-    free(todo.items);
-}
-
-/* What belongs to everybody: the session's own scope, and what it uses. */
-static void session_scopes(const struct ptd_journal *j, struct ptd_u32s *out)
-{
-    for (uint32_t i = 0; i < j->scope_count; i++)
-        if (j->scopes[i].kind == PTD_SCOPE_SESSION)
-            reach(j, i, out);
-    ptd_u32s_sort(out);
-}
-
 /* What the session's hooks entered and imported, and the facts about the whole run. */
 static int make_session_sets(struct process *p, struct ptd_err *err)
 {
@@ -118,7 +56,7 @@ static int make_session_sets(struct process *p, struct ptd_err *err)
     struct ptd_u32s *files = &p->session_files, scopes = {0};
     ptd_id own = 0, closure = 0;
     int result = -1;
-    session_scopes(p->journal, &scopes);
+    ptd_dep_reach_session(p->journal, &scopes);
     ptd_once_add(p->once, NULL, NULL, &scopes);
     for (size_t i = 0; i < scopes.count; i++) {
         if (ptd_dep_scope_items(&p->deps, scopes.items[i], &items, err) < 0)
@@ -132,8 +70,10 @@ static int make_session_sets(struct process *p, struct ptd_err *err)
         ptd_dep_store_set(&p->deps, &items, &own, err) < 0 ||
         ptd_dep_closure_set(&p->deps, files, false, &closure, &p->session_flags, err) < 0)
         goto out;
-    add_labelled(&p->session, own, PTD_LABEL_SESSION);
-    add_labelled(&p->session, closure, PTD_LABEL_SESSION_IMPORTS);
+    ptd_labelled_add(&p->session, own, PTD_LABEL_SESSION);
+    ptd_labelled_add(&p->session, closure, PTD_LABEL_SESSION_IMPORTS);
+    if (p->deferred.all)
+        ptd_labelled_add(&p->session, p->deferred.all, PTD_LABEL_UNSETTLED);
     result = 0;
 out:
     ptd_deps_release(&items);
@@ -204,16 +144,17 @@ static int add_scope_sets(struct process *p, const struct ptd_u32s *scopes,
                           uint32_t *flags, struct ptd_err *err)
 {
     struct ptd_u32s files = {0};
+    uint64_t label;
     ptd_id set;
     int result = 0;
     for (size_t i = 0; i < scopes->count && result == 0; i++) {
         uint32_t scope = scopes->items[i];
         *flags |= p->journal->scopes[scope].flags;
-        result = scope_label(p, &p->journal->scopes[scope], &sets->label, err);
+        result = scope_label(p, &p->journal->scopes[scope], &label, err);
         if (result == 0)
             result = ptd_dep_scope_set(&p->deps, scope, &set, err);
         if (result == 0)
-            ptd_labelled_add(sets, set);
+            ptd_labelled_add(sets, set, label);
         ptd_dep_scope_files(&p->deps, scope, &files);
     }
     if (known)
@@ -221,7 +162,7 @@ static int add_scope_sets(struct process *p, const struct ptd_u32s *scopes,
     if (result == 0 && files.count) {
         result = ptd_dep_closure_set(&p->deps, &files, known != NULL, &set, flags, err);
         if (result == 0)
-            add_labelled(sets, set, known ? PTD_LABEL_TEST_IMPORTS : PTD_LABEL_FILE_IMPORTS);
+            ptd_labelled_add(sets, set, known ? PTD_LABEL_TEST_IMPORTS : PTD_LABEL_FILE_IMPORTS);
     }
     free(files.items);
     return result;
@@ -247,7 +188,7 @@ static int add_place(struct process *p, const char *path, bool whole, ptd_id *fi
     ptd_deps_release(&items);
     if (failed)
         return -1;
-    add_labelled(sets, set, PTD_LABEL_PLACE);
+    ptd_labelled_add(sets, set, PTD_LABEL_PLACE);
     return 0;
 }
 
@@ -270,15 +211,15 @@ static int put_record(struct process *p, ptd_id node, ptd_id file, uint32_t outc
         else if (!p->everything && ptd_dep_everything_set(&p->deps, &p->everything, err) < 0)
             return -1;
         else
-            add_labelled(sets, p->everything, PTD_LABEL_EVERYTHING);
+            ptd_labelled_add(sets, p->everything, PTD_LABEL_EVERYTHING);
     }
     if (flags & PTD_SCOPE_INCOMPLETE) {
         ptd_id never;
         if (never_valid(p, file, &never, err) < 0)
             return -1;
-        add_labelled(sets, never, PTD_LABEL_NEVER);
+        ptd_labelled_add(sets, never, PTD_LABEL_NEVER);
     }
-    write_ids(sets, &blob, &labels);
+    ptd_labelled_write(sets, &blob, &labels);
     struct ptd_record record = {
         .node = node,
         .outcome = (int)outcome,
@@ -316,7 +257,7 @@ static int ingest_collect(struct process *p, const struct ptd_journal_collect *c
     if (c->scope == PTD_J_NO_SCOPE)
         flags |= PTD_SCOPE_INCOMPLETE;
     else
-        reach(p->journal, c->scope, &scopes);
+        ptd_dep_reach(p->journal, c->scope, &scopes);
     ptd_once_add(p->once, NULL, NULL, &scopes);
     int failed = add_place(p, path, in->result->doctests, &file, &sets, err) < 0 ||
                  add_scope_sets(p, &scopes, NULL, &sets, &flags, err) < 0 ||
@@ -353,7 +294,7 @@ static int use_collection(struct process *p, const char *path, uint32_t scope, s
     p->collect_sets.count = 0;
     p->collect_flags = 0;
     if (scope != PTD_J_NO_SCOPE)
-        reach(p->journal, scope, &collect);
+        ptd_dep_reach(p->journal, scope, &collect);
     ptd_once_add(p->once, NULL, NULL, &collect);
     mark_imported(p, &collect);
     int failed =
@@ -389,7 +330,7 @@ static int ingest_test(struct process *p, const struct ptd_journal_test *t, stru
     struct ptd_u32s own = {0};
     ptd_id node;
     uint32_t flags = t->flags | p->collect_flags;
-    reach(p->journal, t->scope, &own);
+    ptd_dep_reach(p->journal, t->scope, &own);
     ptd_once_add(p->once, p->imported, t->nodeid, &own);
     ptd_labelled_add_all(&sets, &p->collect_sets);
     int failed = add_scope_sets(p, &own, p->imported, &sets, &flags, err) < 0 ||
@@ -485,7 +426,7 @@ static int record_not_collected(struct process *p, const char *path, struct ptd_
     int failed = add_place(p, path, false, &file, &sets, err) < 0 ||
                  conftest_set(p, dir, &set, &flags, err) < 0;
     if (!failed)
-        add_labelled(&sets, set, PTD_LABEL_CONFTESTS);
+        ptd_labelled_add(&sets, set, PTD_LABEL_CONFTESTS);
     failed = failed || ptd_store_node(p->in->store, path, file, true, &node, err) < 0 ||
              put_record(p, node, file, PTD_OUTCOME_NOT_COLLECTED, 0, flags, &sets, &none, err) < 0;
     free(sets.items);
@@ -512,19 +453,24 @@ static int ingest_not_collected(struct process *p, struct ptd_err *err)
 }
 
 static int process_start(struct process *p, struct ptd_ingest *in,
-                         const struct ptd_journal *journal, struct ptd_err *err)
+                         const struct ptd_journal *journal, bool may_defer, struct ptd_err *err)
 {
     *p = (struct process){.in = in, .journal = journal};
     if (ptd_dep_context_init(&p->deps, in->request->state, journal, in->session_start_ns,
                              &in->written, err) < 0)
         return -1;
-    p->once = ptd_once_new(&p->deps);
+    bool deferred = false;
+    if (may_defer && ptd_deferred_make(&p->deps, &p->deferred, &deferred, err) < 0)
+        return -1;
+    if (!deferred)
+        p->once = ptd_once_new(&p->deps);
     return make_session_sets(p, err);
 }
 
 static void process_end(struct process *p)
 {
     ptd_once_free(p->once);
+    ptd_deferred_release(&p->deferred);
     ptd_dep_context_release(&p->deps);
     free(p->session.items);
     free(p->collect_sets.items);
@@ -537,7 +483,7 @@ static void process_end(struct process *p)
 int ptd_ingest_runner(struct ptd_ingest *in, const struct ptd_journal *journal, struct ptd_err *err)
 {
     struct process p;
-    int result = process_start(&p, in, journal, err);
+    int result = process_start(&p, in, journal, in->request->may_defer, err);
     if (result == 0)
         ptd_edges_add(&in->edges, &p.deps);
     for (size_t i = 0; result == 0 && i < journal->collect_count; i++)
@@ -548,6 +494,8 @@ int ptd_ingest_runner(struct ptd_ingest *in, const struct ptd_journal *journal, 
         result = ingest_unfinished(&p, journal->started[i], err);
     if (result == 0 && in->all_collected)
         result = ingest_not_collected(&p, err);
+    if (result == 0)
+        result = ptd_deferred_save(&p.deferred, &p.deps, in->run, err);
     process_end(&p);
     return result;
 }
@@ -556,7 +504,7 @@ int ptd_ingest_controller(struct ptd_ingest *in, const struct ptd_journal *journ
                           struct ptd_err *err)
 {
     struct process p;
-    int result = process_start(&p, in, journal, err);
+    int result = process_start(&p, in, journal, false, err);
     if (result == 0)
         ptd_labelled_add_all(&in->controller, &p.session);
     in->controller_flags |= p.session_flags;

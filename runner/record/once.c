@@ -65,19 +65,40 @@ static bool is_in_test(const char *path, const struct ptd_blocks *blocks, uint32
     return locals && strncmp(name, "test", 4) == 0 && strstr(ptd_path_basename(path), "test");
 }
 
+/* The code object of a scope that may keep something, and the names in its label: the rest of it.
+ * NULL: it does not. */
+static const char *names_in_label(const struct ptd_journal *j, uint32_t scope, uint32_t *code)
+{
+    char *names;
+    if (j->scopes[scope].kind != PTD_SCOPE_ONCE)
+        return NULL;
+    unsigned long number = strtoul(j->scopes[scope].label, &names, 10);
+    if (names == j->scopes[scope].label || number >= j->code_count)
+        return NULL; /* not by this tracer */
+    names += *names == ' ';
+    *code = (uint32_t)number;
+    return has_word(names, '@', 0) || has_word(names, 0, 0) ? names : NULL;
+}
+
+void ptd_once_suspects(const struct ptd_journal *j, struct ptd_u32s *scopes)
+{
+    uint32_t code;
+    for (uint32_t i = 0; i < j->scope_count; i++)
+        if (names_in_label(j, i, &code))
+            ptd_dep_reach(j, i, scopes);
+    ptd_u32s_sort(scopes);
+}
+
 static void add_suspect(struct ptd_once *o, uint32_t scope)
 {
     const struct ptd_journal *j = o->deps->journal;
-    char *names;
-    unsigned long code = strtoul(j->scopes[scope].label, &names, 10);
-    if (names == j->scopes[scope].label || code >= j->code_count)
-        return; /* not by this tracer */
-    names += *names == ' ';
-    if (!has_word(names, '@', 0) && !has_word(names, 0, 0))
-        return; /* keeps nothing: no source is parsed for it */
+    uint32_t code;
+    const char *names = names_in_label(j, scope, &code);
+    if (!names)
+        return; /* no source is parsed for it */
     uint32_t file = j->codes[code].file, block;
     const struct ptd_blocks *blocks = ptd_once_blocks(&o->names, file);
-    block = ptd_once_code_block(&o->names, (uint32_t)code);
+    block = ptd_once_code_block(&o->names, code);
     if (is_in_test(j->files[file].path, blocks, block))
         return;
     bool decorated = has_word(names, '@', 0) && !ptd_once_decorator_is_plain(&o->names, names);
@@ -86,7 +107,7 @@ static void add_suspect(struct ptd_once *o, uint32_t scope)
     o->items = ptd_xgrow(o->items, &o->cap, o->count + 1, sizeof(*o->items));
     o->items[o->count++] = (struct ptd_suspect){
         .scope = scope,
-        .code = (uint32_t)code,
+        .code = code,
         .file = file,
         .block = block,
         .parent = parent_of(blocks, block),
@@ -120,8 +141,7 @@ struct ptd_once *ptd_once_new(struct ptd_dep_context *deps)
     o->deps = deps;
     ptd_once_names_init(&o->names, deps);
     for (uint32_t i = 0; i < j->scope_count; i++)
-        if (j->scopes[i].kind == PTD_SCOPE_ONCE)
-            add_suspect(o, i);
+        add_suspect(o, i);
     if (o->count == 0) {
         ptd_once_names_release(&o->names);
         free(o->items);

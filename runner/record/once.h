@@ -18,6 +18,9 @@
 
 struct ptd_once;
 
+/* The scopes of all that may be suspects, and those that they use; nothing is parsed. */
+void ptd_once_suspects(const struct ptd_journal *journal, struct ptd_u32s *scopes);
+
 /* NULL when the journal has no suspects; all functions take that. Needs `deps` as long as it lives.
  */
 struct ptd_once *ptd_once_new(struct ptd_dep_context *deps);

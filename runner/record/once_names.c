@@ -54,8 +54,7 @@ static struct ptd_once_file *file_of(struct ptd_once_names *n, uint32_t file)
     if (f->sought)
         return f;
     f->sought = true;
-    if (of->at == SIZE_MAX || of->version <= 0 ||
-        n->deps->state->files[of->at].kind != PTD_FILE_SOURCE)
+    if (!of->source || of->version <= 0)
         return f;
     f->blocks = ptd_state_blocks(n->deps->state, of->version);
     if (!f->blocks || f->blocks->broken)
@@ -228,7 +227,7 @@ static bool may_mention(struct ptd_once_names *n, uint32_t file)
     bool found = false;
     if (n->files[file].sought)
         return n->files[file].known;
-    if (f->at == SIZE_MAX || f->version <= 0 || n->files[file].silent_of == n->index.count + 1)
+    if (f->version <= 0 || n->files[file].silent_of == n->index.count + 1)
         return false;
     if (ptd_store_get_source(n->deps->state->store, f->version, &source, &found, NULL) < 0)
         return false;

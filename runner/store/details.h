@@ -22,6 +22,7 @@ enum ptd_label {
     PTD_LABEL_CONFTESTS = 10,      /* of a file that was not collected: the conftest.py above */
     PTD_LABEL_ONCE = 11,           /* what a function did whose results may be kept for others */
     PTD_LABEL_IMPORTED = 12,       /* nobody knows: `migrate` took it from another program */
+    PTD_LABEL_UNSETTLED = 13,      /* what all such functions did: whose, nobody looked yet */
     /* And the id of a row of `label`: a fixture. */
     PTD_LABEL_FIXTURE = 16,
 };

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "store/internal.h"
 #include "store/store.h"
+#include "store/unsettled.h"
 
 struct marks {
     unsigned char *bits; /* owned */
@@ -102,9 +103,11 @@ int ptd_store_collect_garbage(struct ptd_store *store, struct ptd_err *err)
 {
     struct marks depsets = {0}, fingerprints = {0};
     int result = -1;
-    if (make_marks(store, "SELECT ifnull(max(id), 0) FROM depset", &depsets, err) == 0 &&
+    if (ptd_store_unsettled_prune(store, err) == 0 &&
+        make_marks(store, "SELECT ifnull(max(id), 0) FROM depset", &depsets, err) == 0 &&
         make_marks(store, "SELECT ifnull(max(id), 0) FROM fingerprint", &fingerprints, err) == 0 &&
         mark_from(store, "SELECT id, depsets FROM record", &depsets, false, NULL, err) == 0 &&
+        mark_from(store, "SELECT id, sets FROM unsettled", &depsets, false, NULL, err) == 0 &&
         mark_from(store, "SELECT id, fingerprints FROM depset", &fingerprints, true, &depsets,
                   err) == 0 &&
         delete_unmarked(store, "SELECT id FROM depset", "DELETE FROM depset WHERE id = ?1",

@@ -68,6 +68,12 @@ enum ptd_sql {
     SQL_BASELINE_DROP,
     SQL_FLAKY_PUT,
     SQL_PRUNE_ALL,
+    SQL_UNSETTLED_ADD,
+    SQL_UNSETTLED_EACH,
+    SQL_UNSETTLED_DROP,
+    SQL_UNSETTLED_PRUNE,
+    SQL_RECORD_SETTLE,
+    SQL_RECORD_DROP,
     PTD_SQL_COUNT,
 };
 
@@ -78,8 +84,6 @@ struct ptd_store {
     sqlite3_stmt *statements[PTD_SQL_COUNT]; /* made when first used */
 };
 
-/* Opens a database of ours for writing; anything else there is PTD_E_USAGE, and stays as it is. */
-int ptd_store_open_existing(const char *path, struct ptd_store **out, struct ptd_err *err);
 /*
  * A name to open a database for reading. Where nothing can be written, SQLite cannot make the files
  * that a write-ahead log needs beside the database: it is then read as a file that nobody changes.

@@ -3,7 +3,7 @@
 #ifndef PTD_STORE_SCHEMA_H
 #define PTD_STORE_SCHEMA_H
 
-#define PTD_SCHEMA_VERSION 4
+#define PTD_SCHEMA_VERSION 5
 
 #define PTD_SCHEMA                                                                                 \
     "CREATE TABLE meta ("                                                                          \
@@ -91,6 +91,14 @@
     "  outcome_before INTEGER NOT NULL,"                                                           \
     "  outcome_after INTEGER NOT NULL,"                                                            \
     "  PRIMARY KEY (node_id, environment_id)) WITHOUT ROWID;"                                      \
+    "CREATE TABLE unsettled ("                                                                     \
+    "  id INTEGER PRIMARY KEY,"                                                                    \
+    "  run_id INTEGER NOT NULL REFERENCES run(id),"                                                \
+    "  depset_id INTEGER NOT NULL,"                                                                \
+    "  hash BLOB NOT NULL,"                                                                        \
+    "  sets BLOB NOT NULL,"                                                                        \
+    "  session BLOB NOT NULL,"                                                                     \
+    "  UNIQUE (run_id, hash));"                                                                    \
     "CREATE INDEX file_version ON file (version_id);"                                              \
     "CREATE INDEX record_run ON record (run_id);"
 

@@ -104,6 +104,14 @@ static const char *const statement_text[PTD_SQL_COUNT] = {
     [SQL_RUN_PUT] = "INSERT INTO run (id, started, baseline, git_commit, recorded_at)"
                     " VALUES (?1, ?2, ?3, ?4, ?5)",
     [SQL_RECORD_OFFER] = RECORD_INSERT " WHERE excluded.run_id > record.run_id",
+    [SQL_UNSETTLED_ADD] = "INSERT OR IGNORE INTO unsettled (run_id, depset_id, hash, sets, session)"
+                          " VALUES (?1, ?2, ?3, ?4, ?5)",
+    [SQL_UNSETTLED_EACH] = "SELECT id, run_id, depset_id, sets, session FROM unsettled ORDER BY id",
+    [SQL_UNSETTLED_DROP] = "DELETE FROM unsettled WHERE id = ?1",
+    [SQL_UNSETTLED_PRUNE] = "DELETE FROM unsettled WHERE NOT EXISTS"
+                            " (SELECT 1 FROM record WHERE record.run_id = unsettled.run_id)",
+    [SQL_RECORD_SETTLE] = "UPDATE record SET depsets = ?2, labels = ?3 WHERE id = ?1",
+    [SQL_RECORD_DROP] = "DELETE FROM record WHERE id = ?1",
     [SQL_RECORD_FIND] = "SELECT id FROM record WHERE node_id = ?1 AND environment_id = ?2"
                         " AND depsets = ?3",
     [SQL_BASELINE_DROP] = "UPDATE record SET baseline = 0"

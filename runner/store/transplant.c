@@ -60,12 +60,14 @@ int ptd_store_run_put(struct ptd_store *store, const struct ptd_store_run *run, 
 
 int ptd_store_runs_shift(struct ptd_store *store, ptd_id by, struct ptd_err *err)
 {
-    char sql[256];
+    char sql[512];
     /* By way of the negative numbers: two rows may not have one id even for a moment. */
     snprintf(sql, sizeof(sql),
              "PRAGMA defer_foreign_keys = ON; UPDATE record SET run_id = run_id + %lld;"
-             "UPDATE run SET id = -(id + %lld); UPDATE run SET id = -id",
-             (long long)by, (long long)by);
+             "UPDATE run SET id = -(id + %lld); UPDATE run SET id = -id;"
+             "UPDATE unsettled SET run_id = -(run_id + %lld);"
+             "UPDATE unsettled SET run_id = -run_id",
+             (long long)by, (long long)by, (long long)by);
     if (sqlite3_exec(store->db, sql, NULL, NULL, NULL) != SQLITE_OK)
         return ptd_store_fail(store, err, "cannot write");
     return 0;

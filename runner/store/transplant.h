@@ -10,6 +10,8 @@
 
 /* Makes a new database at this path, where nothing may be; in one piece after ptd_store_close. */
 int ptd_store_create_file(const char *path, struct ptd_store **out, struct ptd_err *err);
+/* Opens a database of ours for writing; anything else there is PTD_E_USAGE, and stays as it is. */
+int ptd_store_open_existing(const char *path, struct ptd_store **out, struct ptd_err *err);
 /* Reads all of it: PTD_E_STORE when it is damaged. */
 int ptd_store_check(struct ptd_store *store, struct ptd_err *err);
 /* Writes a compact copy, of one moment, to a path where nothing may be; without what is known of

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "journal/digest.h"
 #include "journal/journal.h"
 #include "journal_builder.h"
 
@@ -450,6 +451,71 @@ static void relative_paths_are_damage(void **state)
     jb_release(&b);
 }
 
+/* In a block of its own size, so that a read behind the end is seen. */
+static int digest_of(const struct ptd_buf *bytes, size_t len, struct ptd_journal *out, char **copy)
+{
+    *copy = ptd_xmalloc(len + 1);
+    memcpy(*copy, bytes->data, len);
+    *copy = ptd_xrealloc(*copy, len ? len : 1);
+    struct ptd_reader r = ptd_reader_init(*copy, len);
+    return ptd_journal_from_digest(&r, out);
+}
+
+static void a_digest_has_what_it_was_made_of(void **state)
+{
+    (void)state;
+    struct journal_builder b;
+    struct ptd_journal whole, j;
+    PTD_CLEANUP_BUF struct ptd_buf digest = PTD_BUF_INIT;
+    char *copy;
+    build(&b);
+    parse(&b.out, &whole);
+    ptd_journal_digest(&whole, &digest);
+    ptd_journal_release(&whole);
+    jb_release(&b);
+    assert_int_equal(digest_of(&digest, digest.len, &j, &copy), 0);
+    assert_int_equal(j.file_count, 2);
+    assert_string_equal(j.files[1].path, "/p/gone.py");
+    assert_int_equal(j.code_count, 1);
+    assert_int_equal(j.codes[0].line, 3);
+    assert_string_equal(j.codes[0].name, "f");
+    assert_int_equal(j.scope_count, 3);
+    assert_int_equal(j.scopes[0].file, PTD_J_NO_FILE);
+    assert_int_equal(j.scopes[1].kind, PTD_SCOPE_MODULE);
+    assert_int_equal(j.scopes[1].pairs.items[1], 77);
+    assert_int_equal(j.scopes[1].imports.items[0], 1);
+    assert_string_equal(j.scopes[2].label, "a.py::test_f");
+    assert_int_equal(j.scopes[2].codes.items[0], 0);
+    assert_int_equal(j.scopes[2].uses.count, 2);
+    assert_int_equal(j.collect_count, 1);
+    assert_string_equal(j.collects[0].path, "/p/a.py");
+    assert_int_equal(j.test_count, 1);
+    assert_int_equal(j.tests[0].scope, 2);
+    assert_int_equal(j.tests[0].collect, 0);
+    assert_string_equal(j.tests[0].nodeid, "a.py::test_f");
+    ptd_journal_release(&j);
+    free(copy);
+}
+
+static void a_digest_that_is_cut_is_refused(void **state)
+{
+    (void)state;
+    struct journal_builder b;
+    struct ptd_journal j;
+    PTD_CLEANUP_BUF struct ptd_buf digest = PTD_BUF_INIT;
+    char *copy;
+    build(&b);
+    parse(&b.out, &j);
+    ptd_journal_digest(&j, &digest);
+    ptd_journal_release(&j);
+    jb_release(&b);
+    for (size_t len = 0; len < digest.len; len++) {
+        assert_int_equal(digest_of(&digest, len, &j, &copy), -1);
+        assert_null(j.files);
+        free(copy);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -466,6 +532,8 @@ int main(void)
         cmocka_unit_test(undefined_accesses_are_damage),
         cmocka_unit_test(more_accesses_than_bytes_are_damage),
         cmocka_unit_test(relative_paths_are_damage),
+        cmocka_unit_test(a_digest_has_what_it_was_made_of),
+        cmocka_unit_test(a_digest_that_is_cut_is_refused),
     };
     return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
 }
