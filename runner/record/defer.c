@@ -52,41 +52,62 @@ static bool is_doubtful(const struct ptd_dep_context *deps, ptd_id set)
     return ptd_map_find(&deps->doubtful, &set, sizeof(set)) != PTD_MAP_NONE;
 }
 
-/* The two sets of one scope; *certain: nothing is unknown about them. */
-static int add_scope(struct ptd_dep_context *deps, uint32_t scope, struct ptd_deferred *d,
-                     struct ids *prints, bool *certain, struct ptd_err *err)
+/* The deferred ones with the fingerprints of their sets. */
+struct work {
+    struct ptd_dep_context *deps;
+    struct ptd_deferred *out;
+    struct ids prints;
+    bool certain; /* nothing is unknown about them */
+};
+
+static int add_set(struct work *w, ptd_id set, uint32_t flags, struct ptd_err *err)
+{
+    w->certain = w->certain && !flags && !is_doubtful(w->deps, set);
+    ptd_buf_add_varint(&w->out->sets, (uint64_t)set);
+    return add_prints(w->deps->state->store, set, &w->prints, err);
+}
+
+static int add_import(struct work *w, uint32_t file, bool lazy, struct ptd_err *err)
+{
+    struct ptd_u32s one = {0};
+    uint32_t flags = 0;
+    ptd_id set;
+    ptd_u32s_add(&one, file);
+    int failed = ptd_dep_closure_set(w->deps, &one, lazy, &set, &flags, err) < 0 ||
+                 add_set(w, set, flags, err) < 0;
+    free(one.items);
+    return failed ? -1 : 0;
+}
+
+static int add_scope(struct work *w, uint32_t scope, struct ptd_err *err)
 {
     struct ptd_u32s files = {0};
-    uint32_t flags = deps->journal->scopes[scope].flags;
-    ptd_id sets[2];
-    ptd_dep_scope_files(deps, scope, &files);
-    int failed = ptd_dep_scope_set(deps, scope, &sets[0], err) < 0 ||
-                 ptd_dep_closure_set(deps, &files, true, &sets[1], &flags, err) < 0;
+    ptd_id set;
+    int failed = ptd_dep_scope_set(w->deps, scope, &set, err) < 0 ||
+                 add_set(w, set, w->deps->journal->scopes[scope].flags, err) < 0;
+    ptd_dep_scope_files(w->deps, scope, &files);
+    ptd_u32s_sort(&files);
+    for (size_t i = 0; i < files.count && !failed && w->certain; i++)
+        failed = add_import(w, files.items[i], false, err) < 0 ||
+                 add_import(w, files.items[i], true, err) < 0;
     free(files.items);
-    *certain = !flags;
-    for (int i = 0; i < 2 && !failed; i++) {
-        *certain = *certain && !is_doubtful(deps, sets[i]);
-        ptd_buf_add_varint(&d->sets, (uint64_t)sets[i]);
-        failed = add_prints(deps->state->store, sets[i], prints, err) < 0;
-    }
     return failed ? -1 : 0;
 }
 
 int ptd_deferred_make(struct ptd_dep_context *deps, struct ptd_deferred *out, bool *deferred,
                       struct ptd_err *err)
 {
-    struct ids prints = {0};
-    bool certain = true;
+    struct work w = {.deps = deps, .out = out, .certain = true};
     int failed = 0;
     *out = (struct ptd_deferred){0};
     ptd_once_suspects(deps->journal, &out->scopes);
-    for (size_t i = 0; i < out->scopes.count && certain && !failed; i++)
-        failed = add_scope(deps, out->scopes.items[i], out, &prints, &certain, err);
-    if (!failed && certain && out->scopes.count)
-        failed = store_prints(deps->state->store, &prints, &out->all, err);
-    free(prints.items);
-    *deferred = certain;
-    if (failed || !certain)
+    for (size_t i = 0; i < out->scopes.count && w.certain && !failed; i++)
+        failed = add_scope(&w, out->scopes.items[i], err);
+    if (!failed && w.certain && out->scopes.count)
+        failed = store_prints(deps->state->store, &w.prints, &out->all, err);
+    free(w.prints.items);
+    *deferred = w.certain;
+    if (failed || !w.certain)
         ptd_deferred_release(out);
     return failed ? -1 : 0;
 }

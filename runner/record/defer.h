@@ -16,8 +16,10 @@
 /* The suspects of one process that are not told apart yet. */
 struct ptd_deferred {
     struct ptd_u32s scopes; /* theirs, and those that they use; owned */
-    struct ptd_buf sets;    /* varints, two for each: its own set and that of its imports; owned */
-    ptd_id all;             /* the set of everything in these; 0: there are no suspects */
+    /* Varints; for each its own set, then for each of its files (ptd_dep_scope_files), sorted, the
+     * set of what importing it entails, for a collection and for a test (PTD_DEP_LAZY); owned. */
+    struct ptd_buf sets;
+    ptd_id all; /* the set of everything in these; 0: there are no suspects */
 };
 
 /* *deferred is false, and `out` empty, when it cannot be put off: what they did is not known for

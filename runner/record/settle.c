@@ -36,9 +36,11 @@ struct past {
     const struct kept *kept;
     const char *root;       /* borrowed from `kept` */
     struct ptd_u32s scopes; /* suspects, and what they use; owned */
-    ptd_id *sets;           /* two for each; owned */
-    uint32_t *positions;    /* per scope of the journal: in `scopes`, + 1; owned */
-    ptd_id *versions;       /* owned */
+    ptd_id *sets;           /* see struct ptd_deferred; owned */
+    size_t *first_set;      /* of each of `scopes`; owned */
+    size_t set_count;
+    uint32_t *positions; /* per scope of the journal: in `scopes`, + 1; owned */
+    ptd_id *versions;    /* owned */
     struct ptd_journal journal;
     struct ptd_dep_context deps;
     bool deps_made;
@@ -117,13 +119,29 @@ static int read_version(struct past *p, struct ptd_reader *r, ptd_id *out)
                : 0;
 }
 
+static void files_of(const struct past *p, uint32_t scope, struct ptd_u32s *files)
+{
+    ptd_dep_scope_files(&p->deps, scope, files);
+    ptd_u32s_sort(files);
+}
+
+/* As many as the scopes have. */
 static int read_sets(struct past *p)
 {
     struct ptd_reader r = ptd_reader_init(p->kept->sets.data, p->kept->sets.len);
-    p->sets = ptd_xcalloc(p->scopes.count * 2 + 1, sizeof(*p->sets));
-    for (size_t i = 0; i < p->scopes.count * 2; i++)
-        p->sets[i] = (ptd_id)ptd_reader_varint(&r);
-    return r.bad ? -1 : 0;
+    p->sets = ptd_xcalloc(p->kept->sets.len + 1, sizeof(*p->sets));
+    p->first_set = ptd_xcalloc(p->scopes.count + 1, sizeof(*p->first_set));
+    while (r.pos < r.end && !r.bad)
+        p->sets[p->set_count++] = (ptd_id)ptd_reader_varint(&r);
+    size_t needed = 0;
+    for (size_t i = 0; i < p->scopes.count; i++) {
+        struct ptd_u32s files = {0};
+        files_of(p, p->scopes.items[i], &files);
+        p->first_set[i] = needed;
+        needed += 1 + 2 * files.count;
+        free(files.items);
+    }
+    return r.bad || needed != p->set_count ? -1 : 0;
 }
 
 /* -1: it cannot be settled. */
@@ -138,7 +156,7 @@ static int read_session(struct past *p)
     for (uint64_t left = ptd_reader_varint(&r); left && !r.bad; left--)
         ptd_u32s_add(&p->scopes, (uint32_t)ptd_reader_varint(&r));
     uint64_t files = ptd_reader_varint(&r);
-    if (r.bad || files > (uint64_t)(r.end - r.pos) || read_sets(p) < 0)
+    if (r.bad || files > (uint64_t)(r.end - r.pos))
         return -1;
     p->versions = ptd_xcalloc(files + 1, sizeof(*p->versions));
     for (uint64_t i = 0; i < files; i++)
@@ -211,30 +229,24 @@ static struct unsettled *record_of(struct past *p, char kind, const char *name)
     return at == UINT64_MAX || p->records[at].done ? NULL : &p->records[at];
 }
 
-/* Whether the scope imports something that is not in `known`. */
-static bool imports_more(const struct past *p, uint32_t scope, const unsigned char *known)
-{
-    struct ptd_u32s files = {0};
-    bool more = false;
-    ptd_dep_scope_files(&p->deps, scope, &files);
-    for (size_t i = 0; i < files.count; i++)
-        more = more || !known[files.items[i]];
-    free(files.items);
-    return more;
-}
-
 /* Adds the sets of these suspects, but for imports that the record has anyway (`known`); -1 when
- * one of them is none that was kept. */
+ * one of them is none that was kept. `lazy`: they serve the test itself. */
 static int add_suspects(const struct past *p, const struct ptd_u32s *suspects,
-                        const unsigned char *known, struct ptd_labelled_sets *out)
+                        const unsigned char *known, bool lazy, struct ptd_labelled_sets *out)
 {
     for (size_t i = 0; i < suspects->count; i++) {
+        struct ptd_u32s files = {0};
         size_t at = p->positions[suspects->items[i]];
         if (!at)
             return -1;
-        ptd_labelled_add(out, p->sets[2 * at - 2], PTD_LABEL_ONCE);
-        if (imports_more(p, suspects->items[i], known))
-            ptd_labelled_add(out, p->sets[2 * at - 1], PTD_LABEL_TEST_IMPORTS);
+        const ptd_id *sets = p->sets + p->first_set[at - 1];
+        ptd_labelled_add(out, sets[0], PTD_LABEL_ONCE);
+        files_of(p, suspects->items[i], &files);
+        for (size_t k = 0; k < files.count; k++)
+            if (!known[files.items[k]])
+                ptd_labelled_add(out, sets[1 + 2 * k + lazy],
+                                 lazy ? PTD_LABEL_TEST_IMPORTS : PTD_LABEL_FILE_IMPORTS);
+        free(files.items);
     }
     return 0;
 }
@@ -243,9 +255,9 @@ static int settle_record(struct past *p, struct unsettled *r, const struct ptd_u
                          const struct ptd_u32s *own, struct ptd_err *err)
 {
     PTD_CLEANUP_BUF struct ptd_buf depsets = PTD_BUF_INIT, labels = PTD_BUF_INIT;
-    if (add_suspects(p, &p->session, p->session_known, &r->sets) < 0 ||
-        (collect && add_suspects(p, collect, p->collect_known, &r->sets) < 0) ||
-        (own && add_suspects(p, own, p->imported, &r->sets) < 0))
+    if (add_suspects(p, &p->session, p->session_known, false, &r->sets) < 0 ||
+        (collect && add_suspects(p, collect, p->collect_known, false, &r->sets) < 0) ||
+        (own && add_suspects(p, own, p->imported, true, &r->sets) < 0))
         return 0; /* it stays as it is */
     r->done = true;
     ptd_labelled_write(&r->sets, &depsets, &labels);
@@ -374,6 +386,7 @@ static void release(struct past *p)
     free(p->session_files.items);
     free(p->collect.items);
     free(p->sets);
+    free(p->first_set);
     free(p->positions);
     free(p->versions);
     ptd_map_release(&p->by_node);
@@ -383,14 +396,19 @@ static void release(struct past *p)
     ptd_map_release(&p->names);
 }
 
+static int make_context(struct past *p)
+{
+    ptd_dep_context_init_past(&p->deps, p->state, &p->journal, p->versions);
+    p->deps_made = true;
+    return read_sets(p);
+}
+
 static int settle_process(struct ptd_state *state, const struct kept *kept, bool alone,
                           struct ptd_err *err)
 {
     struct past p = {.state = state, .kept = kept};
     int failed = 0;
-    if (read_session(&p) == 0) {
-        ptd_dep_context_init_past(&p.deps, state, &p.journal, p.versions);
-        p.deps_made = true;
+    if (read_session(&p) == 0 && make_context(&p) == 0) {
         failed = ptd_store_each_environment(state->store, see_environment, &p, err) < 0 ||
                  ptd_store_each_node(state->store, see_node, &p, err) < 0;
     }
