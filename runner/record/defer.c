@@ -52,45 +52,61 @@ static bool is_doubtful(const struct ptd_dep_context *deps, ptd_id set)
     return ptd_map_find(&deps->doubtful, &set, sizeof(set)) != PTD_MAP_NONE;
 }
 
-/* The deferred ones with the fingerprints of their sets. */
-struct work {
-    struct ptd_dep_context *deps;
-    struct ptd_deferred *out;
-    struct ids prints;
-    bool certain; /* nothing is unknown about them */
-};
-
-static int add_set(struct work *w, ptd_id set, uint32_t flags, struct ptd_err *err)
+int ptd_deferred_unite(struct ptd_store *store, const ptd_id *sets, size_t count, ptd_id *out,
+                       struct ptd_err *err)
 {
-    w->certain = w->certain && !flags && !is_doubtful(w->deps, set);
-    ptd_buf_add_varint(&w->out->sets, (uint64_t)set);
-    return add_prints(w->deps->state->store, set, &w->prints, err);
-}
-
-static int add_import(struct work *w, uint32_t file, bool lazy, struct ptd_err *err)
-{
-    struct ptd_u32s one = {0};
-    uint32_t flags = 0;
-    ptd_id set;
-    ptd_u32s_add(&one, file);
-    int failed = ptd_dep_closure_set(w->deps, &one, lazy, &set, &flags, err) < 0 ||
-                 add_set(w, set, flags, err) < 0;
-    free(one.items);
+    struct ids prints = {0};
+    int failed = 0;
+    for (size_t i = 0; i < count && !failed; i++)
+        failed = add_prints(store, sets[i], &prints, err);
+    failed = failed || store_prints(store, &prints, out, err) < 0;
+    free(prints.items);
     return failed ? -1 : 0;
 }
 
-static int add_scope(struct work *w, uint32_t scope, struct ptd_err *err)
+/* The deferred ones with their sets. */
+struct work {
+    struct ptd_dep_context *deps;
+    struct ptd_deferred *out;
+    struct ids sets;
+    bool certain; /* nothing is unknown about them */
+};
+
+static void add_set(struct work *w, ptd_id set, uint32_t flags)
 {
-    struct ptd_u32s files = {0};
-    ptd_id set;
-    int failed = ptd_dep_scope_set(w->deps, scope, &set, err) < 0 ||
-                 add_set(w, set, w->deps->journal->scopes[scope].flags, err) < 0;
-    ptd_dep_scope_files(w->deps, scope, &files);
-    ptd_u32s_sort(&files);
-    for (size_t i = 0; i < files.count && !failed && w->certain; i++)
-        failed = add_import(w, files.items[i], false, err) < 0 ||
-                 add_import(w, files.items[i], true, err) < 0;
-    free(files.items);
+    w->certain = w->certain && !flags && !is_doubtful(w->deps, set);
+    ptd_buf_add_varint(&w->out->sets, (uint64_t)set);
+    w->sets.items =
+        ptd_xgrow(w->sets.items, &w->sets.cap, w->sets.count + 1, sizeof(*w->sets.items));
+    w->sets.items[w->sets.count++] = set;
+}
+
+static int add_scopes(struct work *w, struct ptd_u32s *files, struct ptd_err *err)
+{
+    const struct ptd_u32s *scopes = &w->out->scopes;
+    for (size_t i = 0; i < scopes->count && w->certain; i++) {
+        ptd_id set;
+        if (ptd_dep_scope_set(w->deps, scopes->items[i], &set, err) < 0)
+            return -1;
+        add_set(w, set, w->deps->journal->scopes[scopes->items[i]].flags);
+        ptd_dep_scope_files(w->deps, scopes->items[i], files);
+    }
+    return 0;
+}
+
+static int add_imports(struct work *w, const struct ptd_u32s *files, struct ptd_err *err)
+{
+    struct ptd_u32s all = {0};
+    int failed = 0;
+    ptd_dep_closure_files(w->deps, files, &all);
+    for (size_t i = 0; i < 2 * all.count && w->certain && !failed; i++) {
+        uint32_t flags = 0;
+        ptd_id set;
+        failed = ptd_dep_import_set(w->deps, all.items[i / 2], i % 2, &set, &flags, err) < 0;
+        if (!failed)
+            add_set(w, set, flags);
+    }
+    free(all.items);
     return failed ? -1 : 0;
 }
 
@@ -98,14 +114,14 @@ int ptd_deferred_make(struct ptd_dep_context *deps, struct ptd_deferred *out, bo
                       struct ptd_err *err)
 {
     struct work w = {.deps = deps, .out = out, .certain = true};
-    int failed = 0;
+    struct ptd_u32s files = {0};
     *out = (struct ptd_deferred){0};
     ptd_once_suspects(deps->journal, &out->scopes);
-    for (size_t i = 0; i < out->scopes.count && w.certain && !failed; i++)
-        failed = add_scope(&w, out->scopes.items[i], err);
+    int failed = add_scopes(&w, &files, err) < 0 || add_imports(&w, &files, err) < 0;
     if (!failed && w.certain && out->scopes.count)
-        failed = store_prints(deps->state->store, &w.prints, &out->all, err);
-    free(w.prints.items);
+        failed = ptd_deferred_unite(deps->state->store, w.sets.items, w.sets.count, &out->all, err);
+    free(w.sets.items);
+    free(files.items);
     *deferred = w.certain;
     if (failed || !w.certain)
         ptd_deferred_release(out);

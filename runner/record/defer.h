@@ -16,8 +16,9 @@
 /* The suspects of one process that are not told apart yet. */
 struct ptd_deferred {
     struct ptd_u32s scopes; /* theirs, and those that they use; owned */
-    /* Varints; for each its own set, then for each of its files (ptd_dep_scope_files), sorted, the
-     * set of what importing it entails, for a collection and for a test (PTD_DEP_LAZY); owned. */
+    /* Varints, owned: the set of each scope itself; then, for each file that they import, directly
+     * or not (ptd_dep_closure_files), two sets of what importing it alone entails: for a
+     * collection, and for a test (PTD_DEP_LAZY). */
     struct ptd_buf sets;
     ptd_id all; /* the set of everything in these; 0: there are no suspects */
 };
@@ -29,6 +30,9 @@ int ptd_deferred_make(struct ptd_dep_context *deps, struct ptd_deferred *out, bo
 /* Keeps what settling takes beside the records of this run. */
 int ptd_deferred_save(const struct ptd_deferred *deferred, const struct ptd_dep_context *deps,
                       ptd_id run, struct ptd_err *err);
+/* The union of dependency sets. */
+int ptd_deferred_unite(struct ptd_store *store, const ptd_id *sets, size_t count, ptd_id *out,
+                       struct ptd_err *err);
 void ptd_deferred_release(struct ptd_deferred *deferred);
 
 #endif

@@ -550,6 +550,26 @@ int ptd_dep_closure_set(struct ptd_dep_context *c, struct ptd_u32s *files, bool 
     return 0;
 }
 
+void ptd_dep_closure_files(const struct ptd_dep_context *c, const struct ptd_u32s *files,
+                           struct ptd_u32s *out)
+{
+    PTD_CLEANUP_FREE unsigned char *seen = ptd_xcalloc(c->journal->file_count + 1, 1);
+    follow(c, files, seen, out);
+    ptd_u32s_sort(out);
+}
+
+int ptd_dep_import_set(struct ptd_dep_context *c, uint32_t file, bool lazy, ptd_id *out,
+                       uint32_t *flags, struct ptd_err *err)
+{
+    struct ptd_deps items = {0};
+    int failed = add_import(c, file, &items, flags, err) < 0;
+    if (!failed && lazy)
+        add_lazy(&items);
+    failed = failed || ptd_dep_store_set(c, &items, out, err) < 0;
+    ptd_deps_release(&items);
+    return failed ? -1 : 0;
+}
+
 int ptd_dep_everything_set(struct ptd_dep_context *c, ptd_id *out, struct ptd_err *err)
 {
     struct ptd_deps items = {0};

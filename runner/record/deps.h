@@ -101,6 +101,12 @@ int ptd_dep_scope_set(struct ptd_dep_context *c, uint32_t scope, ptd_id *out, st
 /* Sorts and uniques `files`. With `lazy` the imports are those of a test, see PTD_DEP_LAZY. */
 int ptd_dep_closure_set(struct ptd_dep_context *c, struct ptd_u32s *files, bool lazy, ptd_id *out,
                         uint32_t *flags, struct ptd_err *err);
+/* What importing `files` imports, transitively, and themselves; sorted. */
+void ptd_dep_closure_files(const struct ptd_dep_context *c, const struct ptd_u32s *files,
+                           struct ptd_u32s *out);
+/* The set of what importing one file entails, without what it imports in turn. */
+int ptd_dep_import_set(struct ptd_dep_context *c, uint32_t file, bool lazy, ptd_id *out,
+                       uint32_t *flags, struct ptd_err *err);
 /* The set of every file of the tree and of which there are: for what could not be seen. */
 int ptd_dep_everything_set(struct ptd_dep_context *c, ptd_id *out, struct ptd_err *err);
 

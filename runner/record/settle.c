@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "journal/digest.h"
+#include "record/defer.h"
 #include "record/deps.h"
 #include "record/labelled.h"
 #include "record/once.h"
@@ -37,7 +38,8 @@ struct past {
     const char *root;       /* borrowed from `kept` */
     struct ptd_u32s scopes; /* suspects, and what they use; owned */
     ptd_id *sets;           /* see struct ptd_deferred; owned */
-    size_t *first_set;      /* of each of `scopes`; owned */
+    uint32_t *import_at;    /* per file of the journal: its two sets in `sets`, 0: none; owned */
+    struct ptd_map unions; /* files, and whether for a test → set of what importing them entails */
     size_t set_count;
     uint32_t *positions; /* per scope of the journal: in `scopes`, + 1; owned */
     ptd_id *versions;    /* owned */
@@ -119,29 +121,24 @@ static int read_version(struct past *p, struct ptd_reader *r, ptd_id *out)
                : 0;
 }
 
-static void files_of(const struct past *p, uint32_t scope, struct ptd_u32s *files)
-{
-    ptd_dep_scope_files(&p->deps, scope, files);
-    ptd_u32s_sort(files);
-}
-
-/* As many as the scopes have. */
+/* As many as the scopes and what they import have. */
 static int read_sets(struct past *p)
 {
     struct ptd_reader r = ptd_reader_init(p->kept->sets.data, p->kept->sets.len);
+    struct ptd_u32s files = {0}, all = {0};
     p->sets = ptd_xcalloc(p->kept->sets.len + 1, sizeof(*p->sets));
-    p->first_set = ptd_xcalloc(p->scopes.count + 1, sizeof(*p->first_set));
+    p->import_at = ptd_xcalloc(p->journal.file_count + 1, sizeof(*p->import_at));
     while (r.pos < r.end && !r.bad)
         p->sets[p->set_count++] = (ptd_id)ptd_reader_varint(&r);
-    size_t needed = 0;
-    for (size_t i = 0; i < p->scopes.count; i++) {
-        struct ptd_u32s files = {0};
-        files_of(p, p->scopes.items[i], &files);
-        p->first_set[i] = needed;
-        needed += 1 + 2 * files.count;
-        free(files.items);
-    }
-    return r.bad || needed != p->set_count ? -1 : 0;
+    for (size_t i = 0; i < p->scopes.count; i++)
+        ptd_dep_scope_files(&p->deps, p->scopes.items[i], &files);
+    ptd_dep_closure_files(&p->deps, &files, &all);
+    for (size_t i = 0; i < all.count; i++)
+        p->import_at[all.items[i]] = (uint32_t)(p->scopes.count + 2 * i);
+    bool fits = !r.bad && p->set_count == p->scopes.count + 2 * all.count;
+    free(files.items);
+    free(all.items);
+    return fits ? 0 : -1;
 }
 
 /* -1: it cannot be settled. */
@@ -229,35 +226,70 @@ static struct unsettled *record_of(struct past *p, char kind, const char *name)
     return at == UINT64_MAX || p->records[at].done ? NULL : &p->records[at];
 }
 
-/* Adds the sets of these suspects, but for imports that the record has anyway (`known`); -1 when
- * one of them is none that was kept. `lazy`: they serve the test itself. */
-static int add_suspects(const struct past *p, const struct ptd_u32s *suspects,
-                        const unsigned char *known, bool lazy, struct ptd_labelled_sets *out)
+/* The set of what importing these files entails, transitively; made once for each list. */
+static int import_set(struct past *p, struct ptd_u32s *files, bool lazy, ptd_id *out,
+                      struct ptd_err *err)
 {
-    for (size_t i = 0; i < suspects->count; i++) {
-        struct ptd_u32s files = {0};
-        size_t at = p->positions[suspects->items[i]];
-        if (!at)
-            return -1;
-        const ptd_id *sets = p->sets + p->first_set[at - 1];
-        ptd_labelled_add(out, sets[0], PTD_LABEL_ONCE);
-        files_of(p, suspects->items[i], &files);
-        for (size_t k = 0; k < files.count; k++)
-            if (!known[files.items[k]])
-                ptd_labelled_add(out, sets[1 + 2 * k + lazy],
-                                 lazy ? PTD_LABEL_TEST_IMPORTS : PTD_LABEL_FILE_IMPORTS);
-        free(files.items);
+    struct ptd_u32s all = {0};
+    ptd_dep_closure_files(&p->deps, files, &all);
+    ptd_u32s_add(&all, lazy ? UINT32_MAX : UINT32_MAX - 1);
+    size_t len = all.count * sizeof(*all.items);
+    size_t at = ptd_map_find(&p->unions, all.items, len);
+    int failed = 0;
+    if (at == PTD_MAP_NONE) {
+        PTD_CLEANUP_FREE ptd_id *sets = ptd_xcalloc(all.count, sizeof(*sets));
+        for (size_t i = 0; i + 1 < all.count; i++)
+            sets[i] = p->sets[p->import_at[all.items[i]] + lazy];
+        failed = ptd_deferred_unite(p->state->store, sets, all.count - 1, out, err);
+        if (!failed)
+            ptd_map_put(&p->unions, all.items, len, (uint64_t)*out, NULL);
+    } else {
+        *out = (ptd_id)p->unions.entries[at].value;
     }
-    return 0;
+    free(all.items);
+    return failed;
+}
+
+/* Adds the sets of these suspects, but for imports that the record has anyway (`known`). `lazy`:
+ * they serve the test itself. *complete is false when one of them is none that was kept. */
+static int add_suspects(struct past *p, const struct ptd_u32s *suspects, const unsigned char *known,
+                        bool lazy, struct ptd_labelled_sets *out, bool *complete,
+                        struct ptd_err *err)
+{
+    struct ptd_u32s files = {0}, more = {0};
+    int failed = 0;
+    for (size_t i = 0; i < suspects->count && *complete; i++) {
+        size_t at = p->positions[suspects->items[i]];
+        *complete = at > 0;
+        if (!at)
+            break;
+        ptd_labelled_add(out, p->sets[at - 1], PTD_LABEL_ONCE);
+        ptd_dep_scope_files(&p->deps, suspects->items[i], &files);
+    }
+    for (size_t i = 0; i < files.count; i++)
+        if (!known[files.items[i]])
+            ptd_u32s_add(&more, files.items[i]);
+    if (more.count && *complete) {
+        ptd_id set = 0;
+        failed = import_set(p, &more, lazy, &set, err);
+        ptd_labelled_add(out, set, lazy ? PTD_LABEL_TEST_IMPORTS : PTD_LABEL_FILE_IMPORTS);
+    }
+    free(files.items);
+    free(more.items);
+    return failed;
 }
 
 static int settle_record(struct past *p, struct unsettled *r, const struct ptd_u32s *collect,
                          const struct ptd_u32s *own, struct ptd_err *err)
 {
     PTD_CLEANUP_BUF struct ptd_buf depsets = PTD_BUF_INIT, labels = PTD_BUF_INIT;
-    if (add_suspects(p, &p->session, p->session_known, false, &r->sets) < 0 ||
-        (collect && add_suspects(p, collect, p->collect_known, false, &r->sets) < 0) ||
-        (own && add_suspects(p, own, p->imported, true, &r->sets) < 0))
+    bool complete = true;
+    if (add_suspects(p, &p->session, p->session_known, false, &r->sets, &complete, err) < 0 ||
+        (collect &&
+         add_suspects(p, collect, p->collect_known, false, &r->sets, &complete, err) < 0) ||
+        (own && add_suspects(p, own, p->imported, true, &r->sets, &complete, err) < 0))
+        return -1;
+    if (!complete)
         return 0; /* it stays as it is */
     r->done = true;
     ptd_labelled_write(&r->sets, &depsets, &labels);
@@ -386,7 +418,8 @@ static void release(struct past *p)
     free(p->session_files.items);
     free(p->collect.items);
     free(p->sets);
-    free(p->first_set);
+    free(p->import_at);
+    ptd_map_release(&p->unions);
     free(p->positions);
     free(p->versions);
     ptd_map_release(&p->by_node);
