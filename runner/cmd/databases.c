@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "remote/remote.h"
+#include "store/transplant.h"
 #include "session/session.h"
 #include "store/details.h"
 
@@ -124,7 +125,10 @@ static int open_one(struct ptd_databases *list, struct ptd_database *item, struc
         if (failed)
             return ptd_err_wrap(err, "cannot unpack %s", item->name);
     }
-    if (ptd_store_open_file(item->path, &item->store, err) == 0)
+    /* What was fetched may have been made by anybody. */
+    bool fetched = ptd_remote_is_url(item->name);
+    if (ptd_store_open_file(item->path, &item->store, err) == 0 &&
+        (!fetched || ptd_store_check(item->store, err) == 0))
         return 0;
     /* Where it lies for the moment says nothing. */
     size_t n = strlen(item->path);

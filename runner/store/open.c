@@ -180,7 +180,8 @@ static int open_file(struct ptd_store *store, struct ptd_err *err)
     sqlite3_busy_timeout(store->db, BUSY_MS);
     sqlite3_exec(store->db,
                  "PRAGMA foreign_keys = ON; PRAGMA cache_size = -16000;"
-                 "PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 268435456",
+                 "PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 268435456;"
+                 "PRAGMA trusted_schema = OFF",
                  NULL, NULL, NULL);
     return 0;
 }

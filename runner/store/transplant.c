@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "store/internal.h"
+#include "store/schema.h"
 
 int ptd_store_each_version(struct ptd_store *store,
                            int (*visit)(ptd_id, const struct ptd_hash128 *, void *), void *arg,
@@ -163,10 +164,41 @@ int ptd_store_copy_to(struct ptd_store *store, const char *path, struct ptd_err 
     return failed ? -1 : forget_machine(path, err);
 }
 
+/* The tables with their columns, and triggers; owned, NULL when it cannot be read. */
+static char *shape(sqlite3 *db)
+{
+    static const char sql[] =
+        "SELECT group_concat(x, ';') FROM (SELECT type || name || (sql LIKE 'CREATE VIRTUAL%') ||"
+        " ifnull((SELECT group_concat(name || ' ' || type || \"notnull\" || pk)"
+        " FROM pragma_table_info(m.name)), '') AS x FROM sqlite_master m"
+        " WHERE type IN ('table', 'trigger') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY "
+        "x)";
+    sqlite3_stmt *stmt = NULL;
+    char *out = NULL;
+    if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK &&
+        sqlite3_step(stmt) == SQLITE_ROW && sqlite3_column_text(stmt, 0))
+        out = ptd_xstrdup((const char *)sqlite3_column_text(stmt, 0));
+    sqlite3_finalize(stmt);
+    return out;
+}
+
+/* Whether the tables are as we make them: else what they must not have may be in them. */
+static bool has_our_tables(struct ptd_store *store)
+{
+    sqlite3 *fresh = NULL;
+    PTD_CLEANUP_FREE char *ours = NULL, *found = shape(store->db);
+    if (sqlite3_open(":memory:", &fresh) == SQLITE_OK &&
+        sqlite3_exec(fresh, PTD_SCHEMA, NULL, NULL, NULL) == SQLITE_OK)
+        ours = shape(fresh);
+    sqlite3_close(fresh);
+    return ours && found && strcmp(ours, found) == 0;
+}
+
 int ptd_store_check(struct ptd_store *store, struct ptd_err *err)
 {
     sqlite3_stmt *stmt = NULL;
     bool sound =
+        has_our_tables(store) &&
         sqlite3_prepare_v2(store->db, "PRAGMA quick_check(1)", -1, &stmt, NULL) == SQLITE_OK &&
         sqlite3_step(stmt) == SQLITE_ROW &&
         strcmp((const char *)sqlite3_column_text(stmt, 0), "ok") == 0;

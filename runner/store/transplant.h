@@ -12,7 +12,8 @@
 int ptd_store_create_file(const char *path, struct ptd_store **out, struct ptd_err *err);
 /* Opens a database of ours for writing; anything else there is PTD_E_USAGE, and stays as it is. */
 int ptd_store_open_existing(const char *path, struct ptd_store **out, struct ptd_err *err);
-/* Reads all of it: PTD_E_STORE when it is damaged. */
+/* Reads all of it: PTD_E_STORE when it is damaged or has other tables than ours. For a database
+ * that somebody else has made. */
 int ptd_store_check(struct ptd_store *store, struct ptd_err *err);
 /* Writes a compact copy, of one moment, to a path where nothing may be; without what is known of
  * this machine only. */

@@ -1,6 +1,7 @@
 #include "transfer/url.h"
 
 #include <ctype.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,8 +79,8 @@ static void add_name(struct ptd_url *url)
     if (ptd_path_ends_with(url->path, ".db"))
         return;
     const char *slash = !*url->path || ptd_path_ends_with(url->path, "/") ? "" : "/";
-    size_t n = strcspn(url->text, "?#");
-    const char *text_slash = n && url->text[n - 1] == '/' ? "" : "/";
+    size_t n = strcspn(url->text, "?#"), host = strlen(url->scheme) + strlen("://");
+    const char *text_slash = n > host && url->text[n - 1] == '/' ? "" : "/";
     char *text = ptd_xasprintf("%.*s%s%s%s", (int)n, url->text, text_slash, PTD_URL_DEFAULT_NAME,
                                url->text + n);
     char *path = ptd_xasprintf("%s%s%s", url->path, slash, PTD_URL_DEFAULT_NAME);
@@ -93,7 +94,11 @@ int ptd_url_parse(const char *text, int file, struct ptd_url *out, struct ptd_er
 {
     *out = (struct ptd_url){.text = ptd_xstrdup(text)};
     const char *authority = strstr(text, "://");
-    if (!authority || authority == text || strpbrk(text, " \t\r\n"))
+    bool scheme = authority && authority > text;
+    for (const char *p = text; scheme && p < authority; p++)
+        scheme = isalnum((unsigned char)*p) || strchr("+-.", *p);
+    /* a NUL would end the parts early */
+    if (!scheme || strpbrk(text, " \t\r\n") || strstr(text, "%00"))
         return ptd_err_set(err, PTD_E_USAGE, "this is no URL");
     out->scheme = ptd_xstrndup(text, (size_t)(authority - text));
     authority += 3;

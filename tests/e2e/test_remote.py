@@ -693,3 +693,29 @@ def test_merge_failures(shop, http):
     assert result.status == 3 and "the server takes no files" in result.err, result
     result = inspect(shop, http.url("page/x.db"))
     assert result.status == 3 and "page/x.db is corrupt" in result.err, result
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "CREATE TRIGGER t AFTER INSERT ON record BEGIN SELECT 1; END",
+        "ALTER TABLE node ADD COLUMN more TEXT",
+        "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = replace(sql,"
+        " 'path TEXT NOT NULL', 'path TEXT') WHERE name = 'file'",
+    ],
+)
+def test_other_tables_than_ours_are_refused(shop, tmp_path, change):
+    """What is fetched may have been made by anybody."""
+    shop.record("--baseline")
+    copy = tmp_path / "there.db"
+    copy_of(shop, copy)
+    with sqlite3.connect(copy) as db:
+        db.executescript(change)
+    before = digest(shop)
+    result = shop.run("--remote", "file://%s" % copy)
+    assert result.status == 3 and "what is there is damaged" in result.err, result
+    assert not result.started and digest(shop) == before
+    shop.python = None
+    result = shop.run("merge", tmp_path / "out.db", "file://%s" % copy)
+    assert result.status == 3 and "is corrupt" in result.err, result
+    assert not (tmp_path / "out.db").exists()

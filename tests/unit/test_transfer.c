@@ -15,8 +15,8 @@
 #include "base/path.h"
 #include "remote/remote.h"
 #include "transfer/aws.h"
-#include "transfer/pack.h"
 #include "transfer/limits.h"
+#include "transfer/pack.h"
 #include "transfer/url.h"
 
 static char dir[] = "/tmp/ptd-transfer-XXXXXX";
@@ -54,6 +54,7 @@ static void test_url(void **state)
     (void)state;
     check_url("s3://b/x.db", "b", 0, "-", "-", "x.db", "s3://b/x.db");
     check_url("s3://b", "b", 0, "-", "-", "baseline.db", "s3://b/baseline.db");
+    check_url("s3://", "", 0, "-", "-", "baseline.db", "s3:///baseline.db");
     check_url("s3://b/d/", "b", 0, "-", "-", "d/baseline.db", "s3://b/d/baseline.db");
     check_url("s3://b/d", "b", 0, "-", "-", "d/baseline.db", "s3://b/d/baseline.db");
     check_url("file:///a%20b/x.db", "", 0, "-", "-", "a b/x.db", "file:///a%20b/x.db");
@@ -62,9 +63,16 @@ static void test_url(void **state)
     check_url("http://h/d?q=1", "h", 0, "-", "-", "d/baseline.db", "http://h/d/baseline.db?q=1");
     check_url("http://[::1]:8/x.db", "::1", 8, "-", "-", "x.db", "http://[::1]:8/x.db");
     check_url("http://a@b@h/x.db", "h", 0, "a@b", "-", "x.db", "http://a@b@h/x.db");
-    static const char *const wrong[] = {
-        "",          "x", "://x", "http://h:0/x", "http://h:/", "http://h:x/", "http://h:99999/",
-        "s3://a b/x"};
+    static const char *const wrong[] = {"",
+                                        "x",
+                                        "://x",
+                                        "http://h:0/x",
+                                        "http://h:/",
+                                        "http://h:x/",
+                                        "http://h:99999/",
+                                        "s3://a b/x",
+                                        "a?b://c",
+                                        "s3://a/x%00.db"};
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         struct ptd_url url;
         assert_int_equal(ptd_url_parse(wrong[i], 0, &url, NULL), -1);
