@@ -111,7 +111,10 @@ def test_readers_of_testmons_tables_see_the_name(shop):
 
 def test_an_interrupted_run_is_recovered_under_its_name(shop):
     shop.record()
-    shop.write("test_die.py", "import os\n\n\ndef test_a():\n    os.kill(os.getppid(), 9)\n")
+    shop.write(
+        "test_die.py",
+        "import os, time\n\n\ndef test_a():\n    os.kill(os.getppid(), 9)\n    time.sleep(30)\n",
+    )
     shop.env["PYT_DIFF_ENVIRONMENT_NAME"] = "staging"
     assert shop.run("test_cart.py", "test_die.py").status == -9
     shop.env.clear()
