@@ -11,9 +11,9 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "remote/remote.h"
-#include "store/transplant.h"
 #include "session/session.h"
 #include "store/details.h"
+#include "store/transplant.h"
 
 int ptd_databases_api(struct ptd_databases *list, struct ptd_err *err)
 {

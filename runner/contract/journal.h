@@ -184,7 +184,8 @@ enum ptd_outcome {
     PTD_OUTCOME_XPASSED = 5,
 };
 
-/* In records only: of a file that looks like a test file and that a complete run did not collect. */
+/* In records only: of a file that looks like a test file and that a complete run did not collect.
+ */
 #define PTD_OUTCOME_NOT_COLLECTED 100
 
 static inline bool ptd_outcome_is_failure(int outcome)
