@@ -46,14 +46,16 @@ def record(options, project, work, state):
 
 
 def dry_run(options, project, work, cache, own=()):
-    """Node ids that would run."""
+    """Node ids that would run; in the environment of all runs, which tests read."""
     scratch = fresh(cache + ".now")
     shutil.copytree(cache, scratch, dirs_exist_ok=True)
-    command = [options.pyt_diff, "--python", project.python, "--cache-dir", scratch]
-    command += ["--dry-run", "--json", *own, *project.args]
-    env = project.environment(work)
-    done = subprocess.run(command, cwd=work, env=env, stdout=subprocess.PIPE, check=True)
-    return {test["nodeid"] for test in json.loads(done.stdout)["tests"]}
+    answer = cache + ".json"
+    own = ["--dry-run", "--json", "--output-file", answer, *own]
+    done = runs.pyt_diff(options.pyt_diff, project, work, scratch, own, plugin=False)
+    if done.status != 0:
+        sys.exit("pyt-diff --dry-run: exit %d\n%s" % (done.status, done.output))
+    with open(answer, encoding="utf-8") as stream:
+        return {test["nodeid"] for test in json.load(stream)["tests"]}
 
 
 def durations(cache):
