@@ -237,8 +237,11 @@ static void taint_exports(struct ptd_spread *s, struct ptd_place_of at)
         bool everywhere = true;
         for (uint32_t k = 0; k < m->count; k++)
             everywhere &= is_listed(s->ns, at.module, k, name);
-        if (!everywhere)
-            ptd_spread_bind(s, at.module, name, false);
+        if (everywhere)
+            continue;
+        ptd_spread_bind(s, at.module, name, false);
+        if (v->now) /* `import *` fails when the module has no such name */
+            s->fails[at.module] = 1;
     }
 }
 

@@ -547,3 +547,19 @@ def test_strings_of_other_decorators_are_no_fixtures(project):
     project.replace("test_it.py", '"get", [1]', '"get", [2]')
     result = project.run()
     assert result.names == {"test_get[2]"}, result
+
+
+def test_exported_name_that_is_not_there(project):
+    """`import *` fails then, and with it the import of everything that is imported beside it."""
+    project.write("pkg/__init__.py", "from .a import *\nfrom .b import *\n")
+    project.write("pkg/a.py", '__all__ = ["f"]\n\n\ndef f():\n    return 1\n')
+    project.write("pkg/b.py", '__all__ = ["g"]\n\n\ndef g():\n    return 2\n')
+    project.write("test_f.py", "import pkg\n\n\ndef test_f():\n    assert pkg.f() == 1\n")
+    project.write("test_g.py", "import pkg\n\n\ndef test_g():\n    assert pkg.g() == 2\n")
+    project.record()
+    project.replace("pkg/a.py", '["f"]', '["missing"]')
+    result = project.run()
+    assert result.status == 2, result
+    assert "ERROR test_f.py" in result.out and "ERROR test_g.py" in result.out, result
+    project.replace("pkg/a.py", '["missing"]', '["f"]')
+    assert project.run().status == 0
