@@ -1,5 +1,12 @@
+import signal
+
 import pytest
 from project import Project
+
+# Whoever runs the tests in the background or under nohup has these ignored, and so has every
+# program that a test starts and interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture
