@@ -93,6 +93,14 @@ static uint32_t read_id(struct ptd_reader *r, size_t count)
     return r->bad ? 0 : (uint32_t)id;
 }
 
+static uint32_t read_number(struct ptd_reader *r)
+{
+    uint64_t number = ptd_reader_varint(r);
+    if (number > UINT32_MAX)
+        r->bad = 1;
+    return r->bad ? 0 : (uint32_t)number;
+}
+
 static uint32_t read_optional(struct ptd_reader *r, size_t count)
 {
     uint64_t id = ptd_reader_varint(r);
@@ -108,7 +116,7 @@ static void read_list(struct ptd_reader *r, struct ptd_u32s *out, size_t count, 
     out->items = ptd_xcalloc(n + step, sizeof(uint32_t));
     out->cap = n + step;
     for (size_t i = 0; i < n && !r->bad; i++)
-        out->items[out->count++] = read_id(r, i % step ? UINT32_MAX : count);
+        out->items[out->count++] = i % step ? read_number(r) : read_id(r, count);
     if (n % step)
         r->bad = 1;
 }
@@ -142,7 +150,7 @@ static void read_tests(struct ptd_reader *r, struct ptd_journal *j)
     j->collects = ptd_xcalloc(j->collect_count + 1, sizeof(*j->collects));
     for (size_t i = 0; i < j->collect_count && !r->bad; i++) {
         j->collects[i].scope = read_optional(r, j->scope_count);
-        j->collects[i].flags = read_id(r, UINT32_MAX);
+        j->collects[i].flags = read_number(r);
         j->collects[i].path = read_string(r);
     }
     j->test_count = read_count(r, 3);
@@ -165,7 +173,7 @@ int ptd_journal_from_digest(struct ptd_reader *r, struct ptd_journal *j)
     j->codes = ptd_xcalloc(j->code_count + 1, sizeof(*j->codes));
     for (size_t i = 0; i < j->code_count && !r->bad; i++) {
         j->codes[i].file = read_id(r, j->file_count);
-        j->codes[i].line = read_id(r, UINT32_MAX);
+        j->codes[i].line = read_number(r);
         j->codes[i].name = read_string(r);
     }
     read_scopes(r, j);

@@ -516,6 +516,33 @@ static void a_digest_that_is_cut_is_refused(void **state)
     }
 }
 
+static void a_digest_keeps_the_largest_numbers(void **state)
+{
+    (void)state;
+    struct ptd_journal_file file = {.path = "/p/a.py"};
+    struct ptd_journal_code code = {.line = UINT32_MAX, .name = "f"};
+    uint32_t pair[2] = {0, UINT32_MAX};
+    struct ptd_journal_scope scope = {.file = PTD_J_NO_FILE, .pairs = {pair, 2, 2}};
+    struct ptd_journal_collect collect = {
+        .scope = PTD_J_NO_SCOPE, .flags = UINT32_MAX, .path = "/p/a.py"};
+    struct ptd_journal j = {.files = &file,
+                            .file_count = 1,
+                            .codes = &code,
+                            .code_count = 1,
+                            .scopes = &scope,
+                            .scope_count = 1,
+                            .collects = &collect,
+                            .collect_count = 1};
+    PTD_CLEANUP_BUF struct ptd_buf digest = PTD_BUF_INIT;
+    ptd_journal_digest(&j, &digest);
+    struct ptd_reader r = ptd_reader_init(digest.data, digest.len);
+    assert_int_equal(ptd_journal_from_digest(&r, &j), 0);
+    assert_int_equal(j.codes[0].line, UINT32_MAX);
+    assert_int_equal(j.scopes[0].pairs.items[1], UINT32_MAX);
+    assert_int_equal(j.collects[0].flags, UINT32_MAX);
+    ptd_journal_release(&j);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -534,6 +561,7 @@ int main(void)
         cmocka_unit_test(relative_paths_are_damage),
         cmocka_unit_test(a_digest_has_what_it_was_made_of),
         cmocka_unit_test(a_digest_that_is_cut_is_refused),
+        cmocka_unit_test(a_digest_keeps_the_largest_numbers),
     };
     return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
 }
