@@ -181,6 +181,13 @@ class Project:
         self.take(self.started_log)
         return self.finish(self.start(*args, env=env, cwd=cwd))
 
+    def ask(self, *args):
+        """The output of a command that takes no interpreter."""
+        command = [self.binary, *map(str, args)]
+        done = subprocess.run(command, capture_output=True, encoding="utf-8")
+        assert done.returncode == 0, done
+        return done.stdout
+
     def record(self, *args, **kwargs):
         """A run that is expected to pass, and to be followed by one that has nothing to do."""
         result = self.run(*args, **kwargs)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/order.h"
 
 void ptd_buf_release(struct ptd_buf *buf)
 {
@@ -71,6 +72,19 @@ void ptd_buf_add_varint(struct ptd_buf *buf, uint64_t value)
     }
     bytes[n++] = (unsigned char)value;
     ptd_buf_add(buf, bytes, n);
+}
+
+void ptd_buf_add_ascending(struct ptd_buf *buf, uint64_t *items, size_t count)
+{
+    uint64_t before = 0;
+    if (count)
+        qsort(items, count, sizeof(*items), ptd_order_u64);
+    for (size_t i = 0; i < count; i++) {
+        if (i && items[i] == before)
+            continue;
+        ptd_buf_add_varint(buf, items[i] - before);
+        before = items[i];
+    }
 }
 
 char *ptd_buf_steal(struct ptd_buf *buf)

@@ -29,6 +29,9 @@ void ptd_buf_addc(struct ptd_buf *buf, char c);
 void ptd_buf_addf(struct ptd_buf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Unsigned LEB128. */
 void ptd_buf_add_varint(struct ptd_buf *buf, uint64_t value);
+/* Sorts the numbers and adds them as varints, ascending, each once and as the difference to the one
+ * before. */
+void ptd_buf_add_ascending(struct ptd_buf *buf, uint64_t *items, size_t count);
 /* The caller owns the string ("" when empty); the buffer is empty afterwards. */
 char *ptd_buf_steal(struct ptd_buf *buf);
 /* Reads a whole file of at most `max` bytes. */

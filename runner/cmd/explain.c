@@ -219,26 +219,6 @@ int ptd_explain_selected(struct ptd_workspace *w, struct ptd_verdict *verdict, s
     return failed ? -1 : 0;
 }
 
-/* An answer is about what each test depends on, which has to be settled for that; where nothing can
- * be written the answer is as good as it can be. */
-static int settle(struct ptd_workspace *w, struct ptd_options *options, struct ptd_err *err)
-{
-    bool needed = false;
-    if (!w->store || access(ptd_store_path(w->store), W_OK) < 0 ||
-        access(w->project.cache_dir, W_OK) < 0)
-        return 0;
-    if (ptd_settle_needed(w->store, &needed, err) < 0)
-        return -1;
-    if (!needed)
-        return 0;
-    ptd_workspace_close(w);
-    *w = (struct ptd_workspace){0};
-    options->no_record = false;
-    if (ptd_workspace_open(w, options, err) < 0)
-        return -1;
-    return w->writable ? ptd_settle(&w->state, err) : 0;
-}
-
 int ptd_cmd_explain(struct ptd_options *options, int *status, struct ptd_err *err)
 {
     struct ptd_workspace w = {0};
@@ -252,8 +232,9 @@ int ptd_cmd_explain(struct ptd_options *options, int *status, struct ptd_err *er
     options->no_record = true; /* the data is only read */
     *status = 0;
     int result = ptd_workspace_open(&w, options, err);
-    if (result == 0)
-        result = settle(&w, options, err);
+    bool settled; /* where nothing can be written the answer is as good as it can be */
+    if (result == 0 && w.store)
+        result = ptd_settle_in_place(w.store, &settled, err);
     if (result == 0)
         result = explain(&e, err);
     release(&e);

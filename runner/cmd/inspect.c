@@ -17,6 +17,7 @@
 #include "record/settle.h"
 #include "remote/remote.h"
 #include "store/transplant.h"
+#include "store/unsettled.h"
 
 /* One environment's records, counted. */
 struct environment {
@@ -283,22 +284,23 @@ static int find_database(const struct ptd_options *o, const char *name, struct p
 static int settle(struct ptd_databases *list, bool own, struct ptd_err *err)
 {
     struct ptd_database *item = &list->items[0];
-    PTD_CLEANUP_FREE char *copy = NULL;
-    bool needed;
-    if (ptd_settle_needed(item->store, &needed, err) < 0)
+    bool needed, settled = false;
+    if (own && ptd_settle_in_place(item->store, &settled, err) < 0)
+        return -1;
+    if (settled)
+        return 0;
+    if (ptd_store_unsettled_any(item->store, &needed, err) < 0)
         return -1;
     if (!needed)
         return 0;
-    if (!own || access(item->path, W_OK) < 0) {
-        if (!list->scratch.dir && ptd_scratch_make(&list->scratch, err) < 0)
-            return -1;
-        copy = ptd_scratch_name(&list->scratch);
-        if (ptd_store_copy_to(item->store, copy, err) < 0)
-            return -1;
-    }
+    if (!list->scratch.dir && ptd_scratch_make(&list->scratch, err) < 0)
+        return -1;
+    PTD_CLEANUP_FREE char *copy = ptd_scratch_name(&list->scratch);
+    if (ptd_store_copy_to(item->store, copy, err) < 0)
+        return -1;
     ptd_store_close(item->store);
     item->store = NULL;
-    return ptd_store_open_existing(copy ? copy : item->path, &item->store, err) < 0
+    return ptd_store_open_existing(copy, &item->store, err) < 0
                ? -1
                : ptd_settle_store(item->store, err);
 }

@@ -49,16 +49,6 @@ static void warn_of_commits(const struct ptd_merge_input *inputs, size_t count)
                  text.data);
 }
 
-static int collect_garbage(struct ptd_store *store, struct ptd_err *err)
-{
-    if (ptd_store_begin(store, err) < 0)
-        return -1;
-    if (ptd_store_collect_garbage(store, err) == 0 && ptd_store_commit(store, err) == 0)
-        return 0;
-    ptd_store_rollback(store);
-    return -1;
-}
-
 static int merge_into(const char *path, struct ptd_merge_input *inputs, size_t count,
                       struct ptd_merge_result *result, struct ptd_err *err)
 {
@@ -67,8 +57,7 @@ static int merge_into(const char *path, struct ptd_merge_input *inputs, size_t c
         return -1;
     struct ptd_merge_request request = {.into = into, .inputs = inputs, .count = count};
     /* What is handed on says of each test what it depends on, whoever reads it. */
-    int failed = ptd_merge(&request, result, err) < 0 || ptd_settle_store(into, err) < 0 ||
-                 collect_garbage(into, err) < 0;
+    int failed = ptd_merge(&request, result, err) < 0 || ptd_settle_store(into, err) < 0;
     ptd_store_close(into);
     return failed ? -1 : 0;
 }

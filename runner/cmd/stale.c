@@ -7,6 +7,7 @@
 #include "cmd/questions.h"
 #include "cmd/scope.h"
 #include "report/summary.h"
+#include "store/details.h"
 
 /* Whether a test or file that would run has no record of this state: a failure is one. */
 static bool is_missing(const struct ptd_selected *item)
@@ -110,7 +111,7 @@ int ptd_questions_open(struct ptd_workspace *w, struct ptd_options *options, boo
         return -1;
     PTD_CLEANUP_FREE char *path = ptd_path_join(project.cache_dir, "pyt-diff.db");
     *recorded = access(path, F_OK) == 0;
-    options->no_record = access(path, W_OK) < 0 || access(project.cache_dir, W_OK) < 0;
+    options->no_record = !ptd_store_may_write(path);
     ptd_project_release(&project);
     return *recorded ? ptd_workspace_open(w, options, err) : 0;
 }

@@ -7,61 +7,20 @@
 
 #define AT(member) offsetof(struct ptd_options, member)
 
-static const char *const of_explain[] = {"--json",
-                                         "--output-format",
-                                         "--output-file",
-                                         "--since-baseline",
-                                         "--cache-dir",
-                                         "--environment-name",
-                                         "--python",
-                                         "--host",
-                                         "-h",
-                                         "--help",
-                                         NULL};
+/* Options that several commands take, in the order of --help. */
+#define OF_ANSWER      "--json", "--output-format", "--output-file"
+#define OF_INTERPRETER "--environment-name", "--python", "--host"
+#define OF_ALL         "-h", "--help", NULL
 
-static const char *const of_inspect[] = {
-    "--json", "--output-format", "--output-file", "--cache-dir", "-h", "--help", NULL};
-
-static const char *const of_graph[] = {
-    "--json", "--output-format", "--output-file", "--cache-dir", "-h", "--help", NULL};
-static const char *const of_affected[] = {"--since",
-                                          "--staged",
-                                          "--working-tree",
-                                          "--json",
-                                          "--output-format",
-                                          "--output-file",
-                                          "--cache-dir",
-                                          "--environment-name",
-                                          "--python",
-                                          "--host",
-                                          "-h",
-                                          "--help",
-                                          NULL};
-static const char *const of_stale[] = {"--json",
-                                       "--output-format",
-                                       "--output-file",
-                                       "--cache-dir",
-                                       "--environment-name",
-                                       "--python",
-                                       "--host",
-                                       "-h",
-                                       "--help",
-                                       NULL};
-static const char *const of_completions[] = {"-h", "--help", NULL};
-static const char *const of_doctor[] = {"--json",
-                                        "--output-format",
-                                        "--output-file",
-                                        "--cache-dir",
-                                        "--environment-name",
-                                        "--python",
-                                        "--host",
-                                        "-h",
-                                        "--help",
-                                        NULL};
-static const char *const of_merge[] = {"-h", "--help", NULL};
-static const char *const of_migrate[] = {
-    "--cache-dir", "--environment-name", "--python", "--host", "-h", "--help", NULL};
-static const char *const of_serve[] = {"--json", "-h", "--help", NULL};
+static const char *const of_explain[] = {OF_ANSWER, "--since-baseline", "--cache-dir",
+                                         OF_INTERPRETER, OF_ALL};
+static const char *const of_recorded[] = {OF_ANSWER, "--cache-dir", OF_ALL};
+static const char *const of_state[] = {OF_ANSWER, "--cache-dir", OF_INTERPRETER, OF_ALL};
+static const char *const of_affected[] = {
+    "--since", "--staged", "--working-tree", OF_ANSWER, "--cache-dir", OF_INTERPRETER, OF_ALL};
+static const char *const of_migrate[] = {"--cache-dir", OF_INTERPRETER, OF_ALL};
+static const char *const of_serve[] = {"--json", OF_ALL};
+static const char *const of_nothing[] = {OF_ALL};
 
 static const char *const of_watch[] = {"--since-baseline",
                                        "--first",
@@ -112,7 +71,7 @@ const struct ptd_command ptd_command_table[] = {
      " for all its tests.\n"
      "Of a file: which tests depend on which of its functions. Of a line: to what it belongs, and"
      " which tests a change there would run.\n"
-     "Nothing runs and nothing is written. Behind \"--\" stand the arguments of pytest that the run"
+     "Nothing runs and nothing is recorded. Behind \"--\" stand the arguments of pytest that the run"
      " would have. -v lists everything where there is more than fits a screen.",
      of_explain, NULL, 0, 1, SIZE_MAX, true},
     {"inspect", "[DATABASE]",
@@ -120,7 +79,7 @@ const struct ptd_command ptd_command_table[] = {
      "A summary of the recorded data: tests, files, dependencies, environments, baselines and flaky"
      " tests. DATABASE is a database file, the directory that holds one, or a URL; without it, that"
      " of the project is taken.",
-     of_inspect, own_inspect, sizeof(own_inspect) / sizeof(own_inspect[0]), 0, 1, false},
+     of_recorded, own_inspect, sizeof(own_inspect) / sizeof(own_inspect[0]), 0, 1, false},
     {"watch", "[PATH ...] [-- PYTEST ARGUMENTS]",
      "Run the affected tests whenever a file is saved",
      "Run the affected tests now, and whenever a file changes that they may depend on. A change while"
@@ -136,7 +95,7 @@ const struct ptd_command ptd_command_table[] = {
      " import statements of all Python sources, those in functions among them; what code imports by"
      " a computed name is not in it. Packages count as imported with their modules.\n"
      "Starts no Python, and parses only what it has not seen before.",
-     of_graph, own_graph, sizeof(own_graph) / sizeof(own_graph[0]), 0, SIZE_MAX, false},
+     of_recorded, own_graph, sizeof(own_graph) / sizeof(own_graph[0]), 0, SIZE_MAX, false},
     {"affected", "[FILE...]",
      "The modules and tests that changes affect",
      "Without FILE: what has changed since the tests were recorded, or, with --base, since a branch"
@@ -149,24 +108,24 @@ const struct ptd_command ptd_command_table[] = {
      "Is the recorded data up to date with the tree?",
      "Exit code 0 when every test has a record of the present state, be it a failure; 1 when one has"
      " not: it is affected, new, or nothing was recorded. -v lists them.",
-     of_stale, NULL, 0, 0, 0, false},
+     of_state, NULL, 0, 0, 0, false},
     {"map", "[NODEID | FILE]...",
      "Which tests depend on which modules",
      "Of a test, a class or a function: the modules that it depends on, directly or through others,"
      " as they were recorded. Of a file: the tests that depend on it. Without arguments, of all"
      " tests.",
-     of_inspect, own_map, sizeof(own_map) / sizeof(own_map[0]), 0, SIZE_MAX, false},
+     of_recorded, own_map, sizeof(own_map) / sizeof(own_map[0]), 0, SIZE_MAX, false},
     {"stats", "[DATABASE]",
      "Numbers about tests, their times and what was saved",
      "How many tests are recorded and how they came out, how long they take, which are slowest, how"
      " many are flaky, and how much time not running tests has saved. DATABASE as for inspect.",
-     of_inspect, NULL, 0, 0, 1, false},
+     of_recorded, NULL, 0, 0, 1, false},
     {"doctor", "[-- PYTEST ARGUMENTS]",
      "What pyt-diff finds here, and which setting comes from where",
      "Shows the project, the Python and pytest that would be used, the recorded data, git, and each"
      " setting with the place that it came from: what a bug report needs. Exit code 1 when there is a"
      " problem, 4 when the configuration has a mistake.",
-     of_doctor, NULL, 0, 0, 0, true},
+     of_state, NULL, 0, 0, 0, true},
     {"completions", "bash|zsh|fish",
      "Print a completion script for a shell",
      "Completes options, their values, commands, paths and, behind \"::\", node ids that are recorded."
@@ -174,7 +133,7 @@ const struct ptd_command ptd_command_table[] = {
      "bash: pyt-diff completions bash > ~/.local/share/bash-completion/completions/pyt-diff\n"
      "zsh: pyt-diff completions zsh > DIRECTORY/_pyt-diff, for a DIRECTORY of $fpath\n"
      "fish: pyt-diff completions fish > ~/.config/fish/completions/pyt-diff.fish",
-     of_completions, NULL, 0, 1, 1, false},
+     of_nothing, NULL, 0, 1, 1, false},
     {"merge", "OUT IN...",
      "Several databases become one",
      "Merge the recorded data of IN... into OUT, which is made, or replaced in one step. IN is a"
@@ -183,7 +142,7 @@ const struct ptd_command ptd_command_table[] = {
      "The shards of one commit add up to what one run of all tests would have recorded. Of different"
      " commits, each test keeps what was recorded of it: a warning names them. OUT has nothing but"
      " what the inputs have; to keep what is in it, name it among them.",
-     of_merge, NULL, 0, 2, SIZE_MAX, false},
+     of_nothing, NULL, 0, 2, SIZE_MAX, false},
     {"migrate", ".testmondata",
      "Import a database of pytest-testmon",
      "Take over what .testmondata, the database of pytest-testmon 2.2, knows: which tests there are, how"

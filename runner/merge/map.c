@@ -31,20 +31,6 @@ static void numbers_add(struct numbers *n, uint64_t value)
     n->items[n->count++] = value;
 }
 
-/* Ascending, each the difference to the one before, each once. */
-static void numbers_write(struct numbers *n, struct ptd_buf *out)
-{
-    uint64_t before = 0;
-    if (n->count)
-        qsort(n->items, n->count, sizeof(*n->items), ptd_order_u64);
-    for (size_t i = 0; i < n->count; i++) {
-        if (i && n->items[i] == before)
-            continue;
-        ptd_buf_add_varint(out, n->items[i] - before);
-        before = n->items[i];
-    }
-}
-
 void ptd_merge_map_put(struct ptd_map *ids, ptd_id from, ptd_id to)
 {
     ptd_map_put(ids, &from, sizeof(from), (uint64_t)to, NULL);
@@ -184,7 +170,7 @@ static int map_codes(struct ptd_merge_map *map, const struct ptd_fingerprint *fp
                        : ptd_merge_code(map, fp->version, &there, err);
         numbers_add(&numbers, there);
     }
-    numbers_write(&numbers, out);
+    ptd_buf_add_ascending(out, numbers.items, numbers.count);
     free(numbers.items);
     return failed;
 }
@@ -231,7 +217,7 @@ int ptd_merge_depset(struct ptd_merge_map *map, ptd_id from, ptd_id *to, struct 
                        : map_fingerprint(map, (ptd_id)id, &there, err);
         numbers_add(&numbers, (uint64_t)there);
     }
-    numbers_write(&numbers, &out);
+    ptd_buf_add_ascending(&out, numbers.items, numbers.count);
     free(numbers.items);
     if (failed || ptd_store_depset(map->into, out.data, out.len, to, err) < 0)
         return -1;
@@ -299,7 +285,7 @@ int ptd_merge_file_list(struct ptd_merge_map *map, const void *data, size_t len,
         failed = there ? 0 : ptd_merge_damaged(map, "a list of files", err);
         numbers_add(&numbers, (uint64_t)there);
     }
-    numbers_write(&numbers, out);
+    ptd_buf_add_ascending(out, numbers.items, numbers.count);
     free(numbers.items);
     return failed;
 }

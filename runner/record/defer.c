@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "base/order.h"
 #include "journal/digest.h"
 #include "record/once.h"
 #include "store/details.h"
@@ -31,22 +30,6 @@ static int add_prints(struct ptd_store *store, ptd_id set, struct ids *out, stru
     return 0;
 }
 
-static int store_prints(struct ptd_store *store, struct ids *prints, ptd_id *out,
-                        struct ptd_err *err)
-{
-    PTD_CLEANUP_BUF struct ptd_buf blob = PTD_BUF_INIT;
-    ptd_id before = 0;
-    if (prints->count)
-        qsort(prints->items, prints->count, sizeof(*prints->items), ptd_order_i64);
-    for (size_t i = 0; i < prints->count; i++) {
-        if (i && prints->items[i] == before)
-            continue;
-        ptd_buf_add_varint(&blob, (uint64_t)(prints->items[i] - before));
-        before = prints->items[i];
-    }
-    return ptd_store_depset(store, blob.data ? blob.data : "", blob.len, out, err);
-}
-
 static bool is_doubtful(const struct ptd_dep_context *deps, ptd_id set)
 {
     return ptd_map_find(&deps->doubtful, &set, sizeof(set)) != PTD_MAP_NONE;
@@ -55,11 +38,13 @@ static bool is_doubtful(const struct ptd_dep_context *deps, ptd_id set)
 int ptd_deferred_unite(struct ptd_store *store, const ptd_id *sets, size_t count, ptd_id *out,
                        struct ptd_err *err)
 {
+    PTD_CLEANUP_BUF struct ptd_buf blob = PTD_BUF_INIT;
     struct ids prints = {0};
     int failed = 0;
     for (size_t i = 0; i < count && !failed; i++)
         failed = add_prints(store, sets[i], &prints, err);
-    failed = failed || store_prints(store, &prints, out, err) < 0;
+    ptd_buf_add_ascending(&blob, (uint64_t *)prints.items, prints.count);
+    failed = failed || ptd_store_depset(store, blob.data ? blob.data : "", blob.len, out, err) < 0;
     free(prints.items);
     return failed ? -1 : 0;
 }

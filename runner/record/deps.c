@@ -481,13 +481,8 @@ int ptd_dep_store_set(struct ptd_dep_context *c, struct ptd_deps *items, ptd_id 
         if (store_fingerprint(c, items->items + from, to - from, &ids[count++], err) < 0)
             return -1;
     }
-    qsort(ids, count, sizeof(ptd_id), ptd_order_i64);
     PTD_CLEANUP_BUF struct ptd_buf blob = PTD_BUF_INIT;
-    ptd_id last = 0;
-    for (size_t i = 0; i < count; i++) {
-        ptd_buf_add_varint(&blob, (uint64_t)(ids[i] - last));
-        last = ids[i];
-    }
+    ptd_buf_add_ascending(&blob, (uint64_t *)ids, count);
     if (ptd_store_depset(c->state->store, blob.data ? blob.data : "", blob.len, out, err) < 0)
         return -1;
     if (is_doubtful(c, items))
@@ -525,6 +520,15 @@ static void add_lazy(struct ptd_deps *items)
             ptd_deps_add(items, (size_t)(items->items[i] >> 32), PTD_DEP_LAZY);
 }
 
+/* The set of what imports entail, for a test with `lazy`. */
+static int store_imports(struct ptd_dep_context *c, struct ptd_deps *items, bool lazy, ptd_id *out,
+                         struct ptd_err *err)
+{
+    if (lazy)
+        add_lazy(items);
+    return ptd_dep_store_set(c, items, out, err);
+}
+
 int ptd_dep_closure_set(struct ptd_dep_context *c, struct ptd_u32s *files, bool lazy, ptd_id *out,
                         uint32_t *flags, struct ptd_err *err)
 {
@@ -538,10 +542,8 @@ int ptd_dep_closure_set(struct ptd_dep_context *c, struct ptd_u32s *files, bool 
     }
     struct ptd_deps items = {0};
     uint32_t found = 0;
-    int failed = ptd_dep_closure_items(c, files, &items, &found, err) < 0;
-    if (!failed && lazy)
-        add_lazy(&items);
-    failed = failed || ptd_dep_store_set(c, &items, out, err) < 0;
+    int failed = ptd_dep_closure_items(c, files, &items, &found, err) < 0 ||
+                 store_imports(c, &items, lazy, out, err) < 0;
     ptd_deps_release(&items);
     if (failed)
         return -1;
@@ -562,10 +564,8 @@ int ptd_dep_import_set(struct ptd_dep_context *c, uint32_t file, bool lazy, ptd_
                        uint32_t *flags, struct ptd_err *err)
 {
     struct ptd_deps items = {0};
-    int failed = add_import(c, file, &items, flags, err) < 0;
-    if (!failed && lazy)
-        add_lazy(&items);
-    failed = failed || ptd_dep_store_set(c, &items, out, err) < 0;
+    int failed =
+        add_import(c, file, &items, flags, err) < 0 || store_imports(c, &items, lazy, out, err) < 0;
     ptd_deps_release(&items);
     return failed ? -1 : 0;
 }

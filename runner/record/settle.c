@@ -11,6 +11,7 @@
 #include "record/labelled.h"
 #include "record/once.h"
 #include "store/details.h"
+#include "store/transplant.h"
 #include "store/unsettled.h"
 
 /* What was kept of one process. */
@@ -40,12 +41,10 @@ struct past {
     ptd_id *sets;           /* see struct ptd_deferred; owned */
     uint32_t *import_at;    /* per file of the journal: its two sets in `sets`, 0: none; owned */
     struct ptd_map unions; /* files, and whether for a test → set of what importing them entails */
-    size_t set_count;
-    uint32_t *positions; /* per scope of the journal: in `scopes`, + 1; owned */
-    ptd_id *versions;    /* owned */
+    uint32_t *positions;   /* per scope of the journal: in `scopes`, + 1; owned */
+    ptd_id *versions;      /* owned */
     struct ptd_journal journal;
     struct ptd_dep_context deps;
-    bool deps_made;
     struct ptd_once *once; /* owned */
     /* Suspects that serve the session, and the collection that was asked for last. */
     struct ptd_u32s session, session_files, collect;
@@ -89,19 +88,6 @@ static int see_kept(const struct ptd_store_unsettled *row, void *arg)
     return 0;
 }
 
-static int see_any(const struct ptd_store_unsettled *row, void *arg)
-{
-    (void)row;
-    *(bool *)arg = true;
-    return 0;
-}
-
-int ptd_settle_needed(struct ptd_store *store, bool *any, struct ptd_err *err)
-{
-    *any = false;
-    return ptd_store_each_unsettled(store, see_any, any, err);
-}
-
 /* The number of a content here; PTD_VERSION_UNKNOWN where the process saw none of a source. */
 static int read_version(struct past *p, struct ptd_reader *r, ptd_id *out)
 {
@@ -128,14 +114,15 @@ static int read_sets(struct past *p)
     struct ptd_u32s files = {0}, all = {0};
     p->sets = ptd_xcalloc(p->kept->sets.len + 1, sizeof(*p->sets));
     p->import_at = ptd_xcalloc(p->journal.file_count + 1, sizeof(*p->import_at));
+    size_t count = 0;
     while (r.pos < r.end && !r.bad)
-        p->sets[p->set_count++] = (ptd_id)ptd_reader_varint(&r);
+        p->sets[count++] = (ptd_id)ptd_reader_varint(&r);
     for (size_t i = 0; i < p->scopes.count; i++)
         ptd_dep_scope_files(&p->deps, p->scopes.items[i], &files);
     ptd_dep_closure_files(&p->deps, &files, &all);
     for (size_t i = 0; i < all.count; i++)
         p->import_at[all.items[i]] = (uint32_t)(p->scopes.count + 2 * i);
-    bool fits = !r.bad && p->set_count == p->scopes.count + 2 * all.count;
+    bool fits = !r.bad && count == p->scopes.count + 2 * all.count;
     free(files.items);
     free(all.items);
     return fits ? 0 : -1;
@@ -167,6 +154,7 @@ static int read_session(struct past *p)
             return -1;
         p->positions[p->scopes.items[i]] = (uint32_t)i + 1;
     }
+    ptd_dep_context_init_past(&p->deps, p->state, &p->journal, p->versions);
     return 0;
 }
 
@@ -407,7 +395,7 @@ static int settle_records(struct past *p, bool alone, struct ptd_err *err)
 static void release(struct past *p)
 {
     ptd_once_free(p->once);
-    if (p->deps_made)
+    if (p->deps.journal)
         ptd_dep_context_release(&p->deps);
     ptd_journal_release(&p->journal);
     for (size_t i = 0; i < p->record_count; i++)
@@ -429,19 +417,12 @@ static void release(struct past *p)
     ptd_map_release(&p->names);
 }
 
-static int make_context(struct past *p)
-{
-    ptd_dep_context_init_past(&p->deps, p->state, &p->journal, p->versions);
-    p->deps_made = true;
-    return read_sets(p);
-}
-
 static int settle_process(struct ptd_state *state, const struct kept *kept, bool alone,
                           struct ptd_err *err)
 {
     struct past p = {.state = state, .kept = kept};
     int failed = 0;
-    if (read_session(&p) == 0 && make_context(&p) == 0) {
+    if (read_session(&p) == 0 && read_sets(&p) == 0) {
         failed = ptd_store_each_environment(state->store, see_environment, &p, err) < 0 ||
                  ptd_store_each_node(state->store, see_node, &p, err) < 0;
     }
@@ -463,30 +444,61 @@ static bool is_alone(const struct kept_list *list, size_t at)
     return true;
 }
 
-int ptd_settle_store(struct ptd_store *store, struct ptd_err *err)
-{
-    struct ptd_state state = {.store = store, .writable = true};
-    int failed = ptd_settle(&state, err);
-    ptd_state_release(&state);
-    return failed;
-}
-
-int ptd_settle(struct ptd_state *state, struct ptd_err *err)
+/* Within a transaction. */
+static int settle_all(struct ptd_state *state, struct ptd_err *err)
 {
     struct kept_list list = {0};
-    if (ptd_store_begin(state->store, err) < 0)
-        return -1;
     int failed = ptd_store_each_unsettled(state->store, see_kept, &list, err);
     for (size_t i = 0; i < list.count && !failed; i++)
         failed = settle_process(state, &list.items[i], is_alone(&list, i), err);
-    if (failed || ptd_store_commit(state->store, err) < 0) {
-        ptd_store_rollback(state->store);
-        failed = -1;
-    }
     for (size_t i = 0; i < list.count; i++) {
         ptd_buf_release(&list.items[i].sets);
         ptd_buf_release(&list.items[i].session);
     }
     free(list.items);
+    return failed;
+}
+
+static int settle(struct ptd_state *state, bool clean, struct ptd_err *err)
+{
+    if (ptd_store_begin(state->store, err) < 0)
+        return -1;
+    if (settle_all(state, err) == 0 &&
+        (!clean || ptd_store_collect_garbage(state->store, err) == 0) &&
+        ptd_store_commit(state->store, err) == 0)
+        return 0;
+    ptd_store_rollback(state->store);
+    return -1;
+}
+
+int ptd_settle(struct ptd_state *state, struct ptd_err *err)
+{
+    return settle(state, false, err);
+}
+
+int ptd_settle_store(struct ptd_store *store, struct ptd_err *err)
+{
+    struct ptd_state state = {.store = store, .writable = true};
+    bool needed;
+    if (ptd_store_unsettled_any(store, &needed, err) < 0)
+        return -1;
+    int failed = needed ? settle(&state, true, err) : 0;
+    ptd_state_release(&state);
+    return failed;
+}
+
+int ptd_settle_in_place(struct ptd_store *store, bool *settled, struct ptd_err *err)
+{
+    struct ptd_store *writable;
+    bool needed;
+    if (ptd_store_unsettled_any(store, &needed, err) < 0)
+        return -1;
+    *settled = !needed || ptd_store_may_write(ptd_store_path(store));
+    if (!needed || !*settled)
+        return 0;
+    if (ptd_store_open_existing(ptd_store_path(store), &writable, err) < 0)
+        return -1;
+    int failed = ptd_settle_store(writable, err);
+    ptd_store_close(writable);
     return failed;
 }

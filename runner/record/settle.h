@@ -12,14 +12,15 @@
 
 /* Whether the record is not settled; `depsets` then gets its other sets. */
 bool ptd_settle_without(const struct ptd_record *record, struct ptd_buf *depsets);
-/* *any: there are records to settle. */
-int ptd_settle_needed(struct ptd_store *store, bool *any, struct ptd_err *err);
 /*
  * Settles all records, in a transaction of its own. What cannot be settled (a content that is not
  * known any more, a journal that is damaged) stays as it is. The state has to be writable.
  */
 int ptd_settle(struct ptd_state *state, struct ptd_err *err);
-/* The same for a database without its project. */
+/* The same for a database without its project; what nothing refers to any more goes as well. */
 int ptd_settle_store(struct ptd_store *store, struct ptd_err *err);
+/* The same where it lies, by a connection of its own, if that is needed. *settled is false when it
+ * is and nothing can be written. */
+int ptd_settle_in_place(struct ptd_store *store, bool *settled, struct ptd_err *err);
 
 #endif

@@ -81,6 +81,9 @@ int ptd_store_depset_get(struct ptd_store *store, ptd_id id, struct ptd_buf *blo
 
 /* A database by the path of its file, to be read only. */
 int ptd_store_open_file(const char *path, struct ptd_store **out, struct ptd_err *err);
+/* The file of a database and its directory can be written to: otherwise one that refuses writing is
+ * damaged. */
+bool ptd_store_may_write(const char *path);
 const char *ptd_store_path(const struct ptd_store *store);
 
 #endif

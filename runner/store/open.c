@@ -146,8 +146,7 @@ static enum verdict examine(struct ptd_store *store, const char **why)
     return BAD;
 }
 
-/* The file and its directory: otherwise a database that refuses writing is damaged. */
-static bool may_write(const char *path)
+bool ptd_store_may_write(const char *path)
 {
     PTD_CLEANUP_FREE char *dir = ptd_path_dirname(path);
     return access(path, W_OK) == 0 && access(dir, W_OK) == 0;
@@ -163,7 +162,7 @@ char *ptd_store_read_only_uri(const char *path)
         else
             ptd_buf_addc(&uri, *p);
     }
-    ptd_buf_adds(&uri, may_write(path) ? "?mode=ro" : "?mode=ro&immutable=1");
+    ptd_buf_adds(&uri, ptd_store_may_write(path) ? "?mode=ro" : "?mode=ro&immutable=1");
     return ptd_buf_steal(&uri);
 }
 
@@ -237,7 +236,7 @@ static int open_checked(struct ptd_store *store, char **note, struct ptd_err *er
     if (store->read_only)
         return 0;
     if (sqlite3_db_readonly(store->db, "main") == 1) {
-        if (!may_write(store->path))
+        if (!ptd_store_may_write(store->path))
             return ptd_err_set(err, PTD_E_STORE, "%s is not writable", store->path);
         shut(store);
         verdict = NEW;

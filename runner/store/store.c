@@ -107,6 +107,7 @@ static const char *const statement_text[PTD_SQL_COUNT] = {
     [SQL_UNSETTLED_ADD] = "INSERT OR IGNORE INTO unsettled (run_id, depset_id, hash, sets, session)"
                           " VALUES (?1, ?2, ?3, ?4, ?5)",
     [SQL_UNSETTLED_EACH] = "SELECT id, run_id, depset_id, sets, session FROM unsettled ORDER BY id",
+    [SQL_UNSETTLED_ANY] = "SELECT id FROM unsettled LIMIT 1",
     [SQL_UNSETTLED_DROP] = "DELETE FROM unsettled WHERE id = ?1",
     [SQL_UNSETTLED_PRUNE] = "DELETE FROM unsettled WHERE NOT EXISTS"
                             " (SELECT 1 FROM record WHERE record.run_id = unsettled.run_id)",

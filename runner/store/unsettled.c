@@ -45,6 +45,15 @@ int ptd_store_each_unsettled(struct ptd_store *store,
     return more;
 }
 
+int ptd_store_unsettled_any(struct ptd_store *store, bool *any, struct ptd_err *err)
+{
+    sqlite3_stmt *stmt = ptd_store_prepare(store, SQL_UNSETTLED_ANY, err);
+    ptd_id id = 0;
+    int found = stmt ? ptd_store_look_up(store, stmt, &id, err) : -1;
+    *any = found > 0;
+    return found < 0 ? -1 : 0;
+}
+
 static int run_with_id(struct ptd_store *store, enum ptd_sql which, ptd_id id, struct ptd_err *err)
 {
     sqlite3_stmt *stmt = ptd_store_prepare(store, which, err);

@@ -20,6 +20,7 @@ int ptd_store_unsettled_add(struct ptd_store *store, const struct ptd_store_unse
 int ptd_store_each_unsettled(struct ptd_store *store,
                              int (*visit)(const struct ptd_store_unsettled *, void *), void *arg,
                              struct ptd_err *err);
+int ptd_store_unsettled_any(struct ptd_store *store, bool *any, struct ptd_err *err);
 int ptd_store_unsettled_drop(struct ptd_store *store, ptd_id id, struct ptd_err *err);
 /* Drops those of runs that no record is of. */
 int ptd_store_unsettled_prune(struct ptd_store *store, struct ptd_err *err);

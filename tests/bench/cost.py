@@ -20,8 +20,7 @@ import runs
 
 def fresh(selector):
     for place in selector.places():
-        shutil.rmtree(place, ignore_errors=True)
-        os.makedirs(place)
+        runs.empty_directory(place)
 
 
 class Contender:

@@ -20,8 +20,7 @@ class Selector:
         self.work = work
         self.state = os.path.join(state, self.name)
         self.saved = self.state + ".saved"
-        shutil.rmtree(self.state, ignore_errors=True)
-        os.makedirs(self.state)
+        runs.empty_directory(self.state)
 
     def places(self):
         return [self.state]

@@ -62,6 +62,13 @@ def stop_group(process):
     process.wait()
 
 
+def empty_directory(path):
+    """Makes it anew; returns the path."""
+    shutil.rmtree(path, ignore_errors=True)
+    os.makedirs(path)
+    return path
+
+
 @contextlib.contextmanager
 def scratch_directory():
     """An empty directory, always of the same name within one process."""

@@ -21,25 +21,21 @@ import projects
 import runs
 
 
-def fresh(path):
-    shutil.rmtree(path, ignore_errors=True)
-    os.makedirs(path)
-    return path
-
-
 def record(options, project, work, state):
     """The caches of the whole and of the merged parts."""
-    whole = engines.PytDiff(options.pyt_diff, project, work, fresh(os.path.join(state, "whole")))
+    whole = engines.PytDiff(
+        options.pyt_diff, project, work, runs.empty_directory(os.path.join(state, "whole"))
+    )
     done = whole.baseline(plugin=False)
     print("one run: exit %d" % done.status, flush=True)
     parts = []
     for i in range(1, options.shards + 1):
-        cache = fresh(os.path.join(state, "part%d" % i))
+        cache = runs.empty_directory(os.path.join(state, "part%d" % i))
         own = ["--baseline", "--shard", "%d/%d" % (i, options.shards)]
         done = runs.pyt_diff(options.pyt_diff, project, work, cache, own, plugin=False)
         print("part %d: exit %d" % (i, done.status), flush=True)
         parts.append(cache)
-    merged = fresh(os.path.join(state, "merged"))
+    merged = runs.empty_directory(os.path.join(state, "merged"))
     command = [options.pyt_diff, "merge", os.path.join(merged, "pyt-diff.db")] + parts
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return whole.state, merged
@@ -47,7 +43,7 @@ def record(options, project, work, state):
 
 def dry_run(options, project, work, cache, own=()):
     """Node ids that would run; in the environment of all runs, which tests read."""
-    scratch = fresh(cache + ".now")
+    scratch = runs.empty_directory(cache + ".now")
     shutil.copytree(cache, scratch, dirs_exist_ok=True)
     answer = cache + ".json"
     own = ["--dry-run", "--json", "--output-file", answer, *own]

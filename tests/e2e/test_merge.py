@@ -3,7 +3,6 @@
 import json
 import shutil
 import sqlite3
-import subprocess
 
 import pytest
 from project import assert_idle
@@ -98,12 +97,12 @@ def selected(project, where, *args):
 
 def facts(project, database):
     """Everything that the records of a database say, without its numbers."""
-    names = json.loads(inspect(project, database, "--json"))
+    names = json.loads(project.ask("inspect", database, "--json"))
     tests = {}
     with sqlite3.connect(database) as db:
         nodes = [name for (name,) in db.execute("SELECT name FROM node WHERE is_file = 0")]
     for name in nodes:
-        answer = json.loads(inspect(project, database, "--test", name, "--json"))
+        answer = json.loads(project.ask("inspect", database, "--test", name, "--json"))
         for record in answer["records"]:
             record["dependencies"].sort(key=str)
         tests[name] = json.loads(json.dumps(answer), object_hook=without_times)
@@ -117,14 +116,6 @@ def facts(project, database):
 
 def without_times(value):
     return {k: v for k, v in value.items() if k not in ("duration", "recorded", "database", "run")}
-
-
-def inspect(project, database, *args):
-    done = subprocess.run(
-        [project.binary, "inspect", str(database), *args], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done
-    return done.stdout
 
 
 def merge(project, *args, status=0):

@@ -1,7 +1,6 @@
 """Which tests code that runs once has served is found out when a change touches it."""
 
 import sqlite3
-import subprocess
 import textwrap
 
 import pytest
@@ -44,16 +43,6 @@ def shop(project):
 def kept(project):
     with sqlite3.connect(project.database) as db:
         return db.execute("SELECT count(*) FROM unsettled").fetchone()[0]
-
-
-def command(project, *args):
-    done = subprocess.run([project.binary, *args], capture_output=True, text=True)
-    assert done.returncode == 0, done
-    return done.stdout
-
-
-def inspect(project, database, nodeid):
-    return command(project, "inspect", str(database), "--test", nodeid)
 
 
 def change_build(project, to="return 2 - 1"):
@@ -149,10 +138,10 @@ def test_inspect_leaves_a_file_as_it_is(shop):
     with sqlite3.connect(shop.database) as db, sqlite3.connect(copy) as target:
         db.backup(target)
     before = copy.read_bytes()
-    out = inspect(shop, copy, "test_c.py::test_plain")
+    out = shop.ask("inspect", copy, "--test", "test_c.py::test_plain")
     assert copy.read_bytes() == before
     assert "table" not in out and "plain" in out, out
-    assert "table" in inspect(shop, copy, "test_b.py::test_second")
+    assert "table" in shop.ask("inspect", copy, "--test", "test_b.py::test_second")
 
 
 def test_merged_data_is_settled(shop):
@@ -164,7 +153,7 @@ def test_merged_data_is_settled(shop):
     ):
         parts.append(str(shop.folder / ("part%d" % i)))
         shop.run("--cache-dir", parts[-1], "--baseline", *files)
-    command(shop, "merge", str(merged / "pyt-diff.db"), *parts)
+    shop.ask("merge", merged / "pyt-diff.db", *parts)
     with sqlite3.connect(merged / "pyt-diff.db") as db:
         assert db.execute("SELECT count(*) FROM unsettled").fetchone()[0] == 0
     change_build(shop)
