@@ -8,13 +8,8 @@
 #include "store/details.h"
 #include "store/unsettled.h"
 
-struct ids {
-    ptd_id *items; /* owned */
-    size_t count, cap;
-};
-
 /* Adds the fingerprints of a set. */
-static int add_prints(struct ptd_store *store, ptd_id set, struct ids *out, struct ptd_err *err)
+static int add_prints(struct ptd_store *store, ptd_id set, struct ptd_ids *out, struct ptd_err *err)
 {
     PTD_CLEANUP_BUF struct ptd_buf blob = PTD_BUF_INIT;
     bool found;
@@ -24,8 +19,7 @@ static int add_prints(struct ptd_store *store, ptd_id set, struct ids *out, stru
     ptd_id id = 0;
     while (r.pos < r.end) {
         id += (ptd_id)ptd_reader_varint(&r);
-        out->items = ptd_xgrow(out->items, &out->cap, out->count + 1, sizeof(*out->items));
-        out->items[out->count++] = id;
+        ptd_ids_add(out, id);
     }
     return 0;
 }
@@ -39,13 +33,13 @@ int ptd_deferred_unite(struct ptd_store *store, const ptd_id *sets, size_t count
                        struct ptd_err *err)
 {
     PTD_CLEANUP_BUF struct ptd_buf blob = PTD_BUF_INIT;
-    struct ids prints = {0};
+    struct ptd_ids prints = {0};
     int failed = 0;
     for (size_t i = 0; i < count && !failed; i++)
         failed = add_prints(store, sets[i], &prints, err);
     ptd_buf_add_ascending(&blob, (uint64_t *)prints.items, prints.count);
     failed = failed || ptd_store_depset(store, blob.data ? blob.data : "", blob.len, out, err) < 0;
-    free(prints.items);
+    ptd_ids_release(&prints);
     return failed ? -1 : 0;
 }
 
@@ -53,7 +47,7 @@ int ptd_deferred_unite(struct ptd_store *store, const ptd_id *sets, size_t count
 struct work {
     struct ptd_dep_context *deps;
     struct ptd_deferred *out;
-    struct ids sets;
+    struct ptd_ids sets;
     bool certain; /* nothing is unknown about them */
 };
 
@@ -61,9 +55,7 @@ static void add_set(struct work *w, ptd_id set, uint32_t flags)
 {
     w->certain = w->certain && !flags && !is_doubtful(w->deps, set);
     ptd_buf_add_varint(&w->out->sets, (uint64_t)set);
-    w->sets.items =
-        ptd_xgrow(w->sets.items, &w->sets.cap, w->sets.count + 1, sizeof(*w->sets.items));
-    w->sets.items[w->sets.count++] = set;
+    ptd_ids_add(&w->sets, set);
 }
 
 static int add_scopes(struct work *w, struct ptd_u32s *files, struct ptd_err *err)
@@ -105,7 +97,7 @@ int ptd_deferred_make(struct ptd_dep_context *deps, struct ptd_deferred *out, bo
     int failed = add_scopes(&w, &files, err) < 0 || add_imports(&w, &files, err) < 0;
     if (!failed && w.certain && out->scopes.count)
         failed = ptd_deferred_unite(deps->state->store, w.sets.items, w.sets.count, &out->all, err);
-    free(w.sets.items);
+    ptd_ids_release(&w.sets);
     free(files.items);
     *deferred = w.certain;
     if (failed || !w.certain)

@@ -46,6 +46,18 @@ void ptd_deps_release(struct ptd_deps *deps)
     *deps = (struct ptd_deps){0};
 }
 
+void ptd_ids_add(struct ptd_ids *ids, ptd_id id)
+{
+    ids->items = ptd_xgrow(ids->items, &ids->cap, ids->count + 1, sizeof(*ids->items));
+    ids->items[ids->count++] = id;
+}
+
+void ptd_ids_release(struct ptd_ids *ids)
+{
+    free(ids->items);
+    *ids = (struct ptd_ids){0};
+}
+
 static void sort_deps(struct ptd_deps *deps)
 {
     if (deps->count < 2)
@@ -120,6 +132,7 @@ static void allocate(struct ptd_dep_context *c)
     c->import_noted = ptd_xcalloc(journal->scope_count, 1);
     c->scope_sets = ptd_xcalloc(journal->scope_count, sizeof(*c->scope_sets));
     c->older_scope = ptd_xcalloc(journal->scope_count, sizeof(*c->older_scope));
+    c->imports = ptd_xcalloc(2 * journal->file_count, sizeof(*c->imports));
 }
 
 /* From each file to the scopes of its imports. */
@@ -173,6 +186,9 @@ void ptd_dep_context_init_past(struct ptd_dep_context *c, struct ptd_state *stat
 
 void ptd_dep_context_release(struct ptd_dep_context *c)
 {
+    for (size_t i = 0; c->imports && i < 2 * c->journal->file_count; i++)
+        ptd_ids_release(&c->imports[i].prints);
+    free(c->imports);
     free(c->files);
     free(c->paths);
     free(c->scope_sets);
@@ -466,28 +482,46 @@ static bool is_doubtful(const struct ptd_dep_context *c, const struct ptd_deps *
     return false;
 }
 
-int ptd_dep_store_set(struct ptd_dep_context *c, struct ptd_deps *items, ptd_id *out,
-                      struct ptd_err *err)
+/* Sorts the items, and adds the fingerprints that they make. */
+static int store_prints(struct ptd_dep_context *c, struct ptd_deps *items, struct ptd_ids *out,
+                        struct ptd_err *err)
 {
     if (ptd_dep_rules_add(c, items, err) < 0)
         return -1;
     sort_deps(items);
-    PTD_CLEANUP_FREE ptd_id *ids = ptd_xcalloc(items->count, sizeof(ptd_id));
-    size_t count = 0;
     for (size_t from = 0, to; from < items->count; from = to) {
+        ptd_id print;
         for (to = from + 1; to < items->count; to++)
             if (items->items[to] >> 32 != items->items[from] >> 32)
                 break;
-        if (store_fingerprint(c, items->items + from, to - from, &ids[count++], err) < 0)
+        if (store_fingerprint(c, items->items + from, to - from, &print, err) < 0)
             return -1;
+        ptd_ids_add(out, print);
     }
+    return 0;
+}
+
+/* The set of these fingerprints. */
+static int store_ids(struct ptd_dep_context *c, struct ptd_ids *prints, bool doubtful, ptd_id *out,
+                     struct ptd_err *err)
+{
     PTD_CLEANUP_BUF struct ptd_buf blob = PTD_BUF_INIT;
-    ptd_buf_add_ascending(&blob, (uint64_t *)ids, count);
+    ptd_buf_add_ascending(&blob, (uint64_t *)prints->items, prints->count);
     if (ptd_store_depset(c->state->store, blob.data ? blob.data : "", blob.len, out, err) < 0)
         return -1;
-    if (is_doubtful(c, items))
+    if (doubtful)
         ptd_map_put(&c->doubtful, out, sizeof(*out), 1, NULL);
     return 0;
+}
+
+int ptd_dep_store_set(struct ptd_dep_context *c, struct ptd_deps *items, ptd_id *out,
+                      struct ptd_err *err)
+{
+    struct ptd_ids prints = {0};
+    int failed = store_prints(c, items, &prints, err) < 0 ||
+                 store_ids(c, &prints, is_doubtful(c, items), out, err) < 0;
+    ptd_ids_release(&prints);
+    return failed ? -1 : 0;
 }
 
 int ptd_dep_scope_set(struct ptd_dep_context *c, uint32_t scope, ptd_id *out, struct ptd_err *err)
@@ -520,13 +554,47 @@ static void add_lazy(struct ptd_deps *items)
             ptd_deps_add(items, (size_t)(items->items[i] >> 32), PTD_DEP_LAZY);
 }
 
-/* The set of what imports entail, for a test with `lazy`. */
-static int store_imports(struct ptd_dep_context *c, struct ptd_deps *items, bool lazy, ptd_id *out,
-                         struct ptd_err *err)
+/* What importing one file entails, without what it imports in turn; made once. */
+static int entail(struct ptd_dep_context *c, uint32_t file, bool lazy, struct ptd_dep_import **out,
+                  struct ptd_err *err)
 {
+    struct ptd_dep_import *import = &c->imports[2 * (size_t)file + lazy];
+    *out = import;
+    if (import->known)
+        return 0;
+    struct ptd_deps items = {0};
+    int failed = add_import(c, file, &items, &import->flags, err) < 0;
     if (lazy)
-        add_lazy(items);
-    return ptd_dep_store_set(c, items, out, err);
+        add_lazy(&items);
+    failed = failed || store_prints(c, &items, &import->prints, err) < 0;
+    import->doubtful = is_doubtful(c, &items);
+    import->known = !failed;
+    ptd_deps_release(&items);
+    return failed ? -1 : 0;
+}
+
+/* A closure is what its files entail, each by itself: fingerprints of one file may be several. */
+static int store_closure(struct ptd_dep_context *c, const struct ptd_u32s *files, bool lazy,
+                         ptd_id *out, uint32_t *flags, struct ptd_err *err)
+{
+    PTD_CLEANUP_FREE unsigned char *seen = ptd_xcalloc(c->journal->file_count, 1);
+    struct ptd_u32s found = {0};
+    struct ptd_ids prints = {0};
+    bool doubtful = false;
+    int failed = 0;
+    follow(c, files, seen, &found);
+    for (size_t i = 0; i < found.count && !failed; i++) {
+        struct ptd_dep_import *import;
+        failed = entail(c, found.items[i], lazy, &import, err);
+        for (size_t k = 0; k < import->prints.count; k++)
+            ptd_ids_add(&prints, import->prints.items[k]);
+        *flags |= import->flags;
+        doubtful |= import->doubtful;
+    }
+    failed = failed || store_ids(c, &prints, doubtful, out, err) < 0;
+    ptd_ids_release(&prints);
+    free(found.items);
+    return failed ? -1 : 0;
 }
 
 int ptd_dep_closure_set(struct ptd_dep_context *c, struct ptd_u32s *files, bool lazy, ptd_id *out,
@@ -540,12 +608,8 @@ int ptd_dep_closure_set(struct ptd_dep_context *c, struct ptd_u32s *files, bool 
         *flags |= (uint32_t)c->closures.entries[at].value & 3;
         return 0;
     }
-    struct ptd_deps items = {0};
     uint32_t found = 0;
-    int failed = ptd_dep_closure_items(c, files, &items, &found, err) < 0 ||
-                 store_imports(c, &items, lazy, out, err) < 0;
-    ptd_deps_release(&items);
-    if (failed)
+    if (store_closure(c, files, lazy, out, &found, err) < 0)
         return -1;
     *flags |= found;
     ptd_map_put(&c->closures, files->items, len, (uint64_t)*out << 2 | (found & 3), NULL);
@@ -563,11 +627,11 @@ void ptd_dep_closure_files(const struct ptd_dep_context *c, const struct ptd_u32
 int ptd_dep_import_set(struct ptd_dep_context *c, uint32_t file, bool lazy, ptd_id *out,
                        uint32_t *flags, struct ptd_err *err)
 {
-    struct ptd_deps items = {0};
-    int failed =
-        add_import(c, file, &items, flags, err) < 0 || store_imports(c, &items, lazy, out, err) < 0;
-    ptd_deps_release(&items);
-    return failed ? -1 : 0;
+    struct ptd_dep_import *import;
+    if (entail(c, file, lazy, &import, err) < 0)
+        return -1;
+    *flags |= import->flags;
+    return store_ids(c, &import->prints, import->doubtful, out, err);
 }
 
 int ptd_dep_everything_set(struct ptd_dep_context *c, ptd_id *out, struct ptd_err *err)

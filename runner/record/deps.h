@@ -42,6 +42,19 @@ struct ptd_dep_path {
     size_t content, listing, existence;
 };
 
+struct ptd_ids {
+    ptd_id *items; /* owned */
+    size_t count, cap;
+};
+
+/* What importing one file entails, without what it imports in turn. */
+struct ptd_dep_import {
+    struct ptd_ids prints; /* fingerprints */
+    uint32_t flags;        /* of its scopes */
+    bool doubtful;         /* a part has a content that nobody knows */
+    bool known;            /* the others are set */
+};
+
 struct ptd_dep_names;
 
 struct ptd_dep_context {
@@ -56,9 +69,10 @@ struct ptd_dep_context {
     uint32_t *older_scope;         /* per scope: another MODULE scope of the same file */
     uint32_t *code_numbers;      /* of each code object of the journal + 1, 0 = not looked up yet */
     unsigned char *import_noted; /* per scope: what it entered while importing is in the store */
-    struct ptd_map closures;     /* sorted start files → dependency set * 4 + flags */
-    struct ptd_map prints;       /* items of one file → fingerprint */
-    struct ptd_map variables;    /* "HASH:NAME" → position in the state, SIZE_MAX: none */
+    struct ptd_dep_import *imports; /* two per file of the journal: of a collection, of a test */
+    struct ptd_map closures;        /* sorted start files → dependency set * 4 + flags */
+    struct ptd_map prints;          /* items of one file → fingerprint */
+    struct ptd_map variables;       /* "HASH:NAME" → position in the state, SIZE_MAX: none */
     ptd_id *
         versions; /* per position in the state: version seen by this process; 0 = the current one */
     size_t version_count, version_cap;
@@ -115,6 +129,8 @@ void ptd_dep_reach(const struct ptd_journal *journal, uint32_t scope, struct ptd
 /* What belongs to everybody: the session's own scope, and what it uses; sorted. */
 void ptd_dep_reach_session(const struct ptd_journal *journal, struct ptd_u32s *out);
 
+void ptd_ids_add(struct ptd_ids *ids, ptd_id id);
+void ptd_ids_release(struct ptd_ids *ids);
 void ptd_u32s_add(struct ptd_u32s *list, uint32_t value);
 void ptd_u32s_sort(struct ptd_u32s *list); /* and drops repeats */
 

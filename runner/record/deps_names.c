@@ -17,10 +17,25 @@ struct module {
     bool known;
 };
 
+/* Who asks for a name. */
+enum asker {
+    ASKER_INSTALLED,
+    ASKER_SESSION,
+    ASKER_OTHER,
+    ASKERS,
+};
+
+/* What a name of the journal entails for one of these. */
+struct entailed {
+    struct ptd_deps items;
+    bool known;
+};
+
 struct ptd_dep_names {
     struct ptd_map modules; /* top-level name → position in `list` */
     struct module *list;
     size_t count, cap;
+    struct entailed *entailed; /* ASKERS per name of the journal; owned */
 };
 
 /* ---- what installed packages asked for ---- */
@@ -47,6 +62,7 @@ static struct ptd_dep_names *names_of(struct ptd_dep_context *c)
     if (c->names)
         return c->names;
     c->names = ptd_xcalloc(1, sizeof(*c->names));
+    c->names->entailed = ptd_xcalloc(j->name_count * ASKERS, sizeof(struct entailed));
     for (size_t i = 0; i < j->scope_count; i++) {
         const struct ptd_journal_scope *scope = &j->scopes[i];
         for (size_t k = 0; is_installed(scope) && k < scope->names.count; k++) {
@@ -67,7 +83,10 @@ void ptd_dep_names_release(struct ptd_dep_context *c)
         ptd_deps_release(&c->names->list[i].items);
         ptd_deps_release(&c->names->list[i].variables);
     }
+    for (size_t i = 0; c->names && i < c->journal->name_count * ASKERS; i++)
+        ptd_deps_release(&c->names->entailed[i].items);
     if (c->names) {
+        free(c->names->entailed);
         free(c->names->list);
         ptd_map_release(&c->names->modules);
     }
@@ -312,8 +331,8 @@ static int add_providers(struct ptd_dep_context *c, const char *name, struct ptd
 
 /* ---- names of a scope ---- */
 
-static int add_one(struct ptd_dep_context *c, const char *name,
-                   const struct ptd_journal_scope *scope, struct ptd_deps *out, struct ptd_err *err)
+static int add_one(struct ptd_dep_context *c, const char *name, enum asker asker,
+                   struct ptd_deps *out, struct ptd_err *err)
 {
     if (strchr(name, '>'))
         return 0; /* for those who import the package */
@@ -323,18 +342,28 @@ static int add_one(struct ptd_dep_context *c, const char *name,
         return add_distribution(c, name + strlen(DISTRIBUTION), out, err);
     if (add_providers(c, name, out, err) < 0)
         return -1;
-    if (is_installed(scope))
+    if (asker == ASKER_INSTALLED)
         return 0;
-    return add_module(c, name, scope->kind == PTD_SCOPE_SESSION, out, err);
+    return add_module(c, name, asker == ASKER_SESSION, out, err);
 }
 
+/* Many scopes ask for the same names. */
 int ptd_dep_names_add(struct ptd_dep_context *c, uint32_t scope, struct ptd_deps *out,
                       struct ptd_err *err)
 {
     const struct ptd_journal_scope *s = &c->journal->scopes[scope];
-    for (size_t i = 0; i < s->names.count; i++)
-        if (add_one(c, c->journal->names[s->names.items[i]], s, out, err) < 0)
+    enum asker asker = is_installed(s)                ? ASKER_INSTALLED
+                       : s->kind == PTD_SCOPE_SESSION ? ASKER_SESSION
+                                                      : ASKER_OTHER;
+    const struct ptd_dep_names *names = s->names.count ? names_of(c) : NULL;
+    for (size_t i = 0; i < s->names.count; i++) {
+        uint32_t name = s->names.items[i];
+        struct entailed *e = &names->entailed[name * ASKERS + asker];
+        if (!e->known && add_one(c, c->journal->names[name], asker, &e->items, err) < 0)
             return -1;
+        e->known = true;
+        add_deps(out, &e->items);
+    }
     return 0;
 }
 

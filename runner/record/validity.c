@@ -37,7 +37,11 @@ static void add_broken(struct pair *pair, ptd_id fingerprint, const char *what)
     struct ptd_validity *v = pair->out;
     v->broken = ptd_xgrow(v->broken, &v->cap, v->count + 1, sizeof(*v->broken));
     v->broken[v->count++] = (struct ptd_broken){
-        fingerprint, (size_t)(pair->file - pair->state->files), ptd_xstrdup(what)};
+        .fingerprint = fingerprint,
+        .file = (size_t)(pair->file - pair->state->files),
+        .what = ptd_xstrdup(what),
+        .derived = pair->file->kind > PTD_FILE_OPAQUE,
+    };
     grow_u32(&v->by_fingerprint, &v->fingerprint_size, (size_t)fingerprint);
     v->by_fingerprint[fingerprint] = (uint32_t)v->count;
 }
@@ -271,6 +275,17 @@ static int judge_by_names(struct ptd_validity *out, const struct used_list *used
     return wanted ? start_impact(&out->impact, used, wanted, err) : 0;
 }
 
+/* Which of two says more, as positions in `broken` + 1: a file itself rather than what follows from
+ * it. */
+static uint32_t clearer(const struct ptd_validity *v, uint32_t first, uint32_t other)
+{
+    if (!first || other == FOREIGN)
+        return other;
+    if (first == FOREIGN)
+        return first;
+    return v->broken[first - 1].derived && !v->broken[other - 1].derived ? other : first;
+}
+
 static int visit_depset(ptd_id id, const void *data, size_t len, void *arg)
 {
     struct ptd_validity *v = arg;
@@ -278,10 +293,10 @@ static int visit_depset(ptd_id id, const void *data, size_t len, void *arg)
     uint32_t first = 0;
     uint64_t fingerprint = 0;
     grow_u32(&v->by_depset, &v->depset_size, (size_t)id);
-    while (r.pos < r.end && !r.bad && !first) {
+    while (r.pos < r.end && !r.bad) {
         fingerprint += ptd_reader_varint(&r);
-        if (fingerprint < v->fingerprint_size)
-            first = v->by_fingerprint[fingerprint];
+        if (fingerprint < v->fingerprint_size && v->by_fingerprint[fingerprint])
+            first = clearer(v, first, v->by_fingerprint[fingerprint]);
     }
     v->by_depset[id] = r.bad || first == FOREIGN ? 0 : first + 1;
     if (v->impact.count && v->by_depset[id] == 1)
@@ -332,7 +347,8 @@ static const struct ptd_broken *broken_by(struct ptd_validity *v, struct ptd_imp
 {
     if (!change->reason) {
         v->broken = ptd_xgrow(v->broken, &v->cap, v->count + 1, sizeof(*v->broken));
-        v->broken[v->count++] = (struct ptd_broken){0, change->file, ptd_xstrdup(change->what)};
+        v->broken[v->count++] =
+            (struct ptd_broken){.file = change->file, .what = ptd_xstrdup(change->what)};
         change->reason = (uint32_t)v->count;
     }
     return &v->broken[change->reason - 1];
@@ -341,7 +357,7 @@ static const struct ptd_broken *broken_by(struct ptd_validity *v, struct ptd_imp
 const struct ptd_broken *ptd_validity_of(struct ptd_validity *v, const struct ptd_impact_node *node,
                                          const void *depsets, size_t len)
 {
-    static const struct ptd_broken lost = {0, SIZE_MAX, "lost from the database"};
+    static const struct ptd_broken lost = {.file = SIZE_MAX, .what = "lost from the database"};
     struct ptd_reader r = ptd_reader_init(depsets, len);
     if (len == 0) /* every record depends on something */
         return &lost;

@@ -22,6 +22,7 @@ struct ptd_broken {
     ptd_id fingerprint; /* 0: names that a change taints */
     size_t file;        /* position in the state; SIZE_MAX: the dependency itself is lost */
     const char *what;   /* owned: "Cart.total", "class attribute Cart.limit", "deleted" ... */
+    bool derived;       /* no file by itself: which there are, what is installed ... */
 };
 
 struct ptd_validity {

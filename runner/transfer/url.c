@@ -78,9 +78,9 @@ static void add_name(struct ptd_url *url)
 {
     if (ptd_path_ends_with(url->path, ".db"))
         return;
-    const char *slash = !*url->path || ptd_path_ends_with(url->path, "/") ? "" : "/";
     size_t n = strcspn(url->text, "?#"), host = strlen(url->scheme) + strlen("://");
     const char *text_slash = n > host && url->text[n - 1] == '/' ? "" : "/";
+    const char *slash = *url->path ? text_slash : "";
     char *text = ptd_xasprintf("%.*s%s%s%s", (int)n, url->text, text_slash, PTD_URL_DEFAULT_NAME,
                                url->text + n);
     char *path = ptd_xasprintf("%s%s%s", url->path, slash, PTD_URL_DEFAULT_NAME);

@@ -57,6 +57,7 @@ static void test_url(void **state)
     check_url("s3://", "", 0, "-", "-", "baseline.db", "s3:///baseline.db");
     check_url("s3://b/d/", "b", 0, "-", "-", "d/baseline.db", "s3://b/d/baseline.db");
     check_url("s3://b/d", "b", 0, "-", "-", "d/baseline.db", "s3://b/d/baseline.db");
+    check_url("s3://b/d%2f", "b", 0, "-", "-", "d//baseline.db", "s3://b/d%2f/baseline.db");
     check_url("file:///a%20b/x.db", "", 0, "-", "-", "a b/x.db", "file:///a%20b/x.db");
     check_url("http://u:p%40:w@h:81/x.db?a=b/c#f", "h", 81, "u", "p@:w", "x.db",
               "http://u:p%40:w@h:81/x.db?a=b/c#f");
