@@ -209,9 +209,32 @@ static int ingest_journals(struct ptd_ingest *in, const struct journals *journal
         ptd_edges_save(&in->edges, in->store, err) < 0 || save_flaky(in, err) < 0 ||
         ptd_store_prune(in->store, in->environment, in->run, err) < 0)
         return -1;
-    if (ptd_store_unsettled_prune(in->store, err) < 0)
+    return ptd_store_unsettled_prune(in->store, err);
+}
+
+static int ingest_in_transaction(struct ptd_ingest *in, const struct journals *journals,
+                                 struct ptd_err *err)
+{
+    if (ptd_store_begin_bulk(in->store, err) < 0)
         return -1;
-    return in->run % GARBAGE_EVERY == 0 ? ptd_store_collect_garbage(in->store, err) : 0;
+    ptd_codes_forget(in->request->state);
+    if (ingest_journals(in, journals, err) == 0 && ptd_store_commit(in->store, err) == 0)
+        return 0;
+    ptd_store_rollback(in->store);
+    return -1;
+}
+
+/* What no record needs any more, now and then. */
+static int collect_garbage(struct ptd_ingest *in, struct ptd_err *err)
+{
+    if (in->run == 0 || in->run % GARBAGE_EVERY != 0)
+        return 0;
+    if (ptd_store_begin(in->store, err) < 0)
+        return -1;
+    if (ptd_store_collect_garbage(in->store, err) == 0 && ptd_store_commit(in->store, err) == 0)
+        return 0;
+    ptd_store_rollback(in->store);
+    return -1;
 }
 
 static void forget_opaque(struct journals *journals)
@@ -240,16 +263,8 @@ int ptd_ingest(const struct ptd_ingest_request *request, struct ptd_ingest_resul
         ptd_children_unite(request->session_dir, journals.items, &journals.count);
     if (request->trust_opaque)
         forget_opaque(&journals);
-    if (!failed && journals.count) {
-        failed = ptd_store_begin(in.store, err);
-        if (!failed) {
-            ptd_codes_forget(request->state);
-            failed =
-                ingest_journals(&in, &journals, err) < 0 || ptd_store_commit(in.store, err) < 0;
-            if (failed)
-                ptd_store_rollback(in.store);
-        }
-    }
+    if (!failed && journals.count)
+        failed = ingest_in_transaction(&in, &journals, err) < 0 || collect_garbage(&in, err) < 0;
     for (size_t i = 0; i < journals.count; i++)
         ptd_journal_release(&journals.items[i]);
     free(journals.items);

@@ -202,6 +202,25 @@ int ptd_store_begin(struct ptd_store *store, struct ptd_err *err)
     return stmt ? ptd_store_run(store, stmt, err, "cannot write") : -1;
 }
 
+/* Has no effect while a transaction is open. */
+static int check_references(struct ptd_store *store, bool check, struct ptd_err *err)
+{
+    if (sqlite3_db_config(store->db, SQLITE_DBCONFIG_ENABLE_FKEY, (int)check, NULL) != SQLITE_OK)
+        return ptd_store_fail(store, err, "cannot write");
+    store->unchecked = !check;
+    return 0;
+}
+
+int ptd_store_begin_bulk(struct ptd_store *store, struct ptd_err *err)
+{
+    if (check_references(store, false, err) < 0)
+        return -1;
+    if (ptd_store_begin(store, err) == 0)
+        return 0;
+    check_references(store, true, NULL);
+    return -1;
+}
+
 int ptd_store_begin_read(struct ptd_store *store, struct ptd_err *err)
 {
     sqlite3_stmt *stmt = ptd_store_prepare(store, SQL_BEGIN_READ, err);
@@ -211,13 +230,17 @@ int ptd_store_begin_read(struct ptd_store *store, struct ptd_err *err)
 int ptd_store_commit(struct ptd_store *store, struct ptd_err *err)
 {
     sqlite3_stmt *stmt = ptd_store_prepare(store, SQL_COMMIT, err);
-    return stmt ? ptd_store_run(store, stmt, err, "cannot write") : -1;
+    if (!stmt || ptd_store_run(store, stmt, err, "cannot write") < 0)
+        return -1;
+    return store->unchecked ? check_references(store, true, err) : 0;
 }
 
 void ptd_store_rollback(struct ptd_store *store)
 {
     if (!sqlite3_get_autocommit(store->db))
         sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    if (store->unchecked)
+        check_references(store, true, NULL);
 }
 
 int ptd_store_meta_get(struct ptd_store *store, const char *key, char **value, struct ptd_err *err)
@@ -332,17 +355,18 @@ int ptd_store_file(struct ptd_store *store, enum ptd_file_kind kind, const char 
     sqlite3_stmt *add = ptd_store_prepare(store, SQL_FILE_ADD, err);
     if (!get || !add)
         return -1;
-    sqlite3_bind_int(get, 1, (int)kind);
-    sqlite3_bind_text(get, 2, path, -1, SQLITE_STATIC);
-    int found = ptd_store_look_up(store, get, out, err);
-    if (found)
-        return found < 0 ? -1 : 0;
     sqlite3_bind_int(add, 1, (int)kind);
     sqlite3_bind_text(add, 2, path, -1, SQLITE_STATIC);
     if (ptd_store_run(store, add, err, "cannot write") < 0)
         return -1;
     *out = sqlite3_last_insert_rowid(store->db);
-    return 0;
+    if (sqlite3_changes(store->db) > 0)
+        return 0;
+    /* Those that are known are seldom asked for. */
+    sqlite3_bind_int(get, 1, (int)kind);
+    sqlite3_bind_text(get, 2, path, -1, SQLITE_STATIC);
+    int found = ptd_store_look_up(store, get, out, err);
+    return found > 0 ? 0 : found < 0 ? -1 : ptd_store_fail(store, err, "cannot read");
 }
 
 int ptd_store_file_seen(struct ptd_store *store, ptd_id file, const uint64_t sig[4],

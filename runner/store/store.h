@@ -103,6 +103,9 @@ void ptd_store_close(struct ptd_store *store);
  * moves its file aside, with an owned *note about it. */
 int ptd_store_abandon(struct ptd_store *store, char **note, struct ptd_err *err);
 int ptd_store_begin(struct ptd_store *store, struct ptd_err *err);
+/* For many new rows, which refer to rows that were just asked for: references are not checked until
+ * the transaction ends, and nothing may be deleted that others refer to. */
+int ptd_store_begin_bulk(struct ptd_store *store, struct ptd_err *err);
 /* What is read until commit or rollback is of one moment, whatever others write. */
 int ptd_store_begin_read(struct ptd_store *store, struct ptd_err *err);
 int ptd_store_commit(struct ptd_store *store, struct ptd_err *err);
