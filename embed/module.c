@@ -394,6 +394,16 @@ static PyObject *py_context(PyObject *self, PyObject *const *args, Py_ssize_t na
     return none();
 }
 
+/* code(part) -> the code object of a part of the plugin */
+static PyObject *py_code(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    NEED(1);
+    char *part = copy_fs(args[0]);
+    PyObject *code = ptd_plugin_code(part ? part : "");
+    free(part);
+    return code;
+}
+
 /* lines_state() -> what is wrong, or None */
 static PyObject *py_lines_state(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 {
@@ -488,11 +498,13 @@ static PyObject *py_start(PyObject *self, PyObject *const *args, Py_ssize_t narg
 #name, PTD_CFUNCTION(py_##name), PTD_METH_FASTCALL, NULL                                   \
     }
 static PyMethodDef functions[] = {
-    FAST(start),     FAST(state),     FAST(fact),        FAST(root),         FAST(exclude),
-    FAST(leave_out), FAST(file),      FAST(use_file),    FAST(fixture_new),  FAST(collect_new),
-    FAST(push),      FAST(pop),       FAST(use),         FAST(opaque),       FAST(test_begin),
-    FAST(test_end),  FAST(collected), FAST(flush),       FAST(deltas),       FAST(end),
-    FAST(lines),     FAST(context),   FAST(lines_state), FAST(distribution), {NULL, NULL, 0, NULL},
+    FAST(start),       FAST(state),           FAST(fact),        FAST(root),
+    FAST(exclude),     FAST(leave_out),       FAST(file),        FAST(use_file),
+    FAST(fixture_new), FAST(collect_new),     FAST(push),        FAST(pop),
+    FAST(use),         FAST(opaque),          FAST(test_begin),  FAST(test_end),
+    FAST(collected),   FAST(flush),           FAST(deltas),      FAST(end),
+    FAST(lines),       FAST(context),         FAST(lines_state), FAST(distribution),
+    FAST(code),        {NULL, NULL, 0, NULL},
 };
 
 static struct PyModuleDef inner_def = {
@@ -506,7 +518,7 @@ static int run_plugin_source(PyObject *module)
 {
     PyObject *dict = PyModule_GetDict(module);
     PyObject *inner = PyModule_Create(&inner_def);
-    PyObject *code = ptd_plugin_code();
+    PyObject *code = ptd_plugin_code("plugin");
     PyObject *result = NULL;
     if (inner && code && PyDict_SetItemString(dict, "_c", inner) == 0 &&
         PyDict_SetItemString(dict, "__builtins__", PyEval_GetBuiltins()) == 0)

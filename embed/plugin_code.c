@@ -12,15 +12,24 @@
 #include "base/crc32.h"
 #include "contract/plan.h"
 
-#define FILE_NAME   "<pyt-diff>/plugin.py"
 #define LARGEST     (1 << 20)
 #define HEADER_SIZE 8 /* CRC-32 and length of what follows */
 
-extern const char ptd_plugin_source[];
+extern const char ptd_source_plugin[], ptd_source_selection[], ptd_source_reports[],
+    ptd_source_workers[];
 
-/* <cache directory>/plugin-<source>-<cache tag>.bin; false when this session has no such directory.
+static const struct part {
+    const char *name, *source;
+} parts[] = {
+    {"plugin", ptd_source_plugin},
+    {"selection", ptd_source_selection},
+    {"reports", ptd_source_reports},
+    {"workers", ptd_source_workers},
+};
+
+/* <cache directory>/<part>-<source>-<cache tag>.bin; false when this session has no such directory.
  */
-static bool cache_path(char *out, size_t size)
+static bool cache_path(const struct part *part, char *out, size_t size)
 {
     const char *session = getenv(PTD_ENV_SESSION);
     PyObject *implementation = PySys_GetObject("implementation");
@@ -31,9 +40,9 @@ static bool cache_path(char *out, size_t size)
     const char *sessions = session ? strstr(session, "/sessions/") : NULL;
     bool known = text && sessions && !strchr(text, '/');
     if (known) {
-        uint32_t source = ptd_crc32(ptd_plugin_source, strlen(ptd_plugin_source));
-        int n = snprintf(out, size, "%.*s/plugin-%08x-%s.bin", (int)(sessions - session), session,
-                         (unsigned)source, text);
+        uint32_t source = ptd_crc32(part->source, strlen(part->source));
+        int n = snprintf(out, size, "%.*s/%s-%08x-%s.bin", (int)(sessions - session), session,
+                         part->name, (unsigned)source, text);
         known = n > 0 && (size_t)n < size;
     }
     Py_XDECREF(bytes);
@@ -102,15 +111,24 @@ static void write_cached(const char *path, PyObject *code)
     PyErr_Clear();
 }
 
-PyObject *ptd_plugin_code(void)
+static PyObject *code_of(const struct part *part)
 {
-    char path[PATH_MAX];
-    bool cached = cache_path(path, sizeof path);
+    char path[PATH_MAX], file[64];
+    bool cached = cache_path(part, path, sizeof path);
     PyObject *code = cached ? read_cached(path) : NULL;
     if (code)
         return code;
-    code = Py_CompileString(ptd_plugin_source, FILE_NAME, Py_file_input);
+    snprintf(file, sizeof file, "<pyt-diff>/%s.py", part->name);
+    code = Py_CompileString(part->source, file, Py_file_input);
     if (code && cached)
         write_cached(path, code);
     return code;
+}
+
+PyObject *ptd_plugin_code(const char *name)
+{
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (!strcmp(parts[i].name, name))
+            return code_of(&parts[i]);
+    return PyErr_Format(PyExc_ValueError, "the plugin has no part \"%s\"", name);
 }

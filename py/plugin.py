@@ -26,6 +26,13 @@ def _hook(**options):
     return mark
 
 
+def _part(name):
+    """What few runs need is a module of its own: compiling it takes time."""
+    module = type(sys)("_pytdiff." + name)
+    exec(_c.code(name), module.__dict__)
+    return module
+
+
 class _Deselected:
     """Stands for a test in a file that was not collected."""
 
@@ -331,186 +338,17 @@ def _report_collected(items, interrupted):
 def pytest_collection_modifyitems(session, config, items):
     _report_collected(items, interrupted=False)
     yield
-    if not _s.plan:
-        return
-    if _s.plan.get("markers"):
-        _note_marked(items)
-    if _s.plan.get("select"):
-        _deselect(config, items)
-    if _s.plan.get("first"):
-        _put_first(config, items)
-    elif _s.plan.get("slow"):
-        _spread_slow(config, items)
+    if _s.plan and any(map(_s.plan.get, ("markers", "select", "first", "slow"))):
+        _part("selection").arrange(config, items)
 
 
-# ---- selection ----
+# ---- what is left out ----
 
 
 def pytest_ignore_collect(collection_path):
     if _s.ignored and os.path.realpath(str(collection_path)) in _s.ignored:
         return True
     return None
-
-
-def _is_kept(nodeid, keep):
-    while nodeid not in keep:
-        cut = max(nodeid.rfind("::"), nodeid.rfind("["), nodeid.rfind("/"))
-        if cut <= 0:
-            return False
-        nodeid = nodeid[:cut]
-    return True
-
-
-def _is_marked(item):
-    return any(item.get_closest_marker(name) is not None for name in _s.plan["markers"])
-
-
-def _note_marked(items):
-    """Tell the engine which of the tests in the collected files have the markers."""
-    marked = [i.nodeid for i in items if _is_marked(i)]
-    files = sorted({i.nodeid.partition("::")[0] for i in items})
-    text = "".join(name + "\0" for name in files + [""] + marked)
-    path = os.path.join(os.environ["PYT_DIFF_SESSION"], "marked")
-    mine = "%s.%d" % (path, os.getpid())  # each worker has the same to say
-    try:
-        with open(mine, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-            file.write(text)
-        os.replace(mine, path)
-    except OSError:
-        pass  # then it is found out again
-
-
-def _elsewhere():
-    """Whether a test belongs to another shard; those that no list names are shared out by name."""
-    shard, shards = _s.plan["shard"], _s.plan["shards"]
-    here, elsewhere = set(_s.plan["here"]), set(_s.plan["elsewhere"])
-
-    def belongs(nodeid):
-        if nodeid in here:
-            return False
-        if nodeid in elsewhere:
-            return True
-        return 1 + zlib.crc32(nodeid.encode("utf-8", "surrogateescape")) % shards != shard
-
-    if not shards:
-        return lambda nodeid: False
-    import zlib
-
-    return belongs
-
-
-def _deselect(config, items):
-    unaffected = set(_s.plan["deselect"])
-    keep = set(_s.plan["keep"])
-    elsewhere = _elsewhere()
-
-    def is_removed(item):
-        if elsewhere(item.nodeid):
-            return True
-        if _is_kept(item.nodeid, keep):
-            return False
-        return item.nodeid in unaffected or (_s.plan["markers"] and _is_marked(item))
-
-    removed = [item for item in items if is_removed(item)]
-    if removed:
-        gone = set(map(id, removed))
-        items[:] = [i for i in items if id(i) not in gone]
-        config.hook.pytest_deselected(items=removed)
-    _s.deselected = len(removed)
-
-
-# ---- order ----
-
-
-_WIDER = {"class": 1, "module": 2, "package": 3}
-
-
-def _unit(item):
-    """What a test shares a fixture with that is set up again when others come between: its class or
-    module, a package, tests with the same parameter. None: nothing.
-    """
-    definitions = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
-    rank = max([_WIDER.get(d[-1].scope, 0) for d in definitions.values() if d] or [0])
-    callspec = getattr(item, "callspec", None)
-    for argument, scope in getattr(callspec, "_arg2scope", {}).items():
-        if getattr(scope, "value", scope) == "session":
-            return (argument, getattr(callspec, "indices", {}).get(argument))
-    path = item.nodeid.partition("::")[0]
-    return (None, item.parent.nodeid, path, path.rpartition("/")[0] + "/")[rank]
-
-
-def _put_first(config, items):
-    """In the order of the plan, but what shares a fixture stays together within failed, affected
-    and the rest: the first of them says where.
-    """
-    place, rank = {}, {}
-    for number, names in enumerate(_s.plan["order"]):
-        for name in names:
-            place[name] = len(place)
-            rank[name] = number
-    new = len(_s.plan["order"][0]) - 0.5
-    first = {}
-    keyed = []
-    for item in items:
-        at = place.get(item.nodeid, new)
-        group = rank.get(item.nodeid, 1)
-        unit = _unit(item)
-        key = (group, unit if unit is not None else item.nodeid)
-        first[key] = min(first.get(key, at), at)
-        keyed.append((key, at, item))
-    keyed.sort(key=lambda entry: (entry[0][0], first[entry[0]], entry[1]))
-    front = [entry[2] for entry in keyed if entry[0][0] < 2]
-    items[:] = _deal(front, [entry[2] for entry in keyed[len(front) :]], config)
-
-
-def _spread_slow(config, items):
-    """Slow tests begin the shares of the workers, longest first; the rest stays as it is."""
-    workers = _workers(config)
-    if workers < 2 or _s.dist not in ("load", "worksteal"):
-        return
-    seconds = dict(_s.plan["slow"])
-    total = sum(seconds.get(item.nodeid, 0) for item in items)
-    by_name = {item.nodeid: item for item in items}
-    # What matters to the end of the run: a fair part of one worker's work.
-    slow = [
-        by_name[name]
-        for name, took in _s.plan["slow"]
-        if name in by_name and took * 20 * workers >= total
-    ]
-    moved = set(map(id, slow))
-    items[:] = _deal(slow, [item for item in items if id(item) not in moved], config)
-
-
-def _workers(config):
-    return getattr(config, "workerinput", {}).get("workercount", 1)
-
-
-def _share(count, workers):
-    """How many tests in a row pytest-xdist gives a worker to begin with; 0: it deals them out."""
-    if _s.dist == "worksteal":
-        return count // workers
-    if _s.dist != "load" or count < 2 * workers:
-        return 0
-    chunk = count // workers // 4
-    return max(min(chunk, _s.chunk) if _s.chunk else chunk, 2)
-
-
-def _deal(ordered, rest, config):
-    """Such an order that the workers begin with the first of `ordered`, as in dealing cards."""
-    import itertools
-
-    workers = _workers(config)
-    count = len(ordered) + len(rest)
-    share = _share(count, workers)
-    if workers < 2 or not share:
-        return ordered + rest
-    dealt = ordered[: workers * share]
-    queue = iter(ordered[len(dealt) :] + rest)
-    out = []
-    for worker in range(workers):
-        mine = dealt[worker::workers]
-        out += mine + list(itertools.islice(queue, share - len(mine)))
-    return out + list(queue)
 
 
 def _count_ignored(config, count):
@@ -527,122 +365,6 @@ def pytest_collection_finish(session):
     # After pytest's own "collected N items", which would subtract them.
     if _s.role == "main" and _s.plan and _s.plan.get("select"):
         _count_ignored(session.config, _s.plan.get("ignored_tests", 0))
-
-
-class _Controller:
-    """Registered where pytest-xdist distributes the tests."""
-
-    @_hook(optionalhook=True)
-    def pytest_xdist_setupnodes(self, config, specs):
-        command = os.environ.get("PYT_DIFF_AS_PYTHON")
-        for spec in specs:
-            if command and spec.popen and not spec.python:
-                spec.python = command
-
-    @_hook(optionalhook=True)
-    def pytest_configure_node(self, node):
-        # A worker is not told how the tests are distributed.
-        node.workerinput["pytdiff_dist"] = node.config.getvalue("dist")
-        node.workerinput["pytdiff_chunk"] = node.config.getoption("maxschedchunk", None) or 0
-
-    @_hook(optionalhook=True)
-    def pytest_testnodedown(self, node):
-        count = getattr(node, "workeroutput", {}).get("pytdiff_deselected", 0)
-        _s.deselected = max(_s.deselected, count)
-        if _s.plan and _s.plan.get("select"):
-            _count_ignored(_s.config, count + _s.plan.get("ignored_tests", 0))
-
-
-# ---- reports ----
-
-
-class _Reports:
-    """Tells the engine what came out where, and the JUnit file why each test ran. Registered in the
-    process that reports, after the tests: these see nothing of it.
-    """
-
-    def __init__(self, config):
-        self.config = config
-        self.file = None
-        self.tests = {}  # node id -> [outcome, seconds, path, line, message]
-        self.junit = _s.plan.get("reasons")
-        if _s.plan.get("reports"):
-            self.file = os.path.join(os.path.abspath(os.environ["PYT_DIFF_SESSION"]), "reports")
-
-    @_hook(trylast=True)
-    def pytest_sessionstart(self, session):
-        if self.junit is not None:
-            _tell_junit(session.config)
-
-    @_hook(tryfirst=True)
-    def pytest_runtest_logreport(self, report):
-        if self.junit is not None and report.when == "teardown":
-            report.user_properties.append(("pyt-diff.reason", self._reason(report.nodeid)))
-        if self.file is None:
-            return
-        if report.outcome == "rerun":
-            self.tests.pop(report.nodeid, None)
-            return
-        outcome = _phase_outcome(report)
-        if outcome != _FAILED and "context" in report.__dict__ and _is_subtest(report):
-            return
-        entry = self.tests.setdefault(report.nodeid, [None, 0.0, "", 0, ""])
-        entry[1] += getattr(report, "duration", 0.0)
-        if entry[0] is None or _RANK[outcome] > _RANK[entry[0]]:
-            entry[0] = outcome
-            entry[2:] = self._failure(report) if report.failed else ["", 0, ""]
-        if report.when not in ("setup", "call"):  # "???": its worker died
-            self._tell(report.nodeid, *self.tests.pop(report.nodeid))
-
-    def pytest_collectreport(self, report):
-        if self.file is not None and report.failed:
-            self._tell(report.nodeid, _ERROR, 0.0, *self._failure(report))
-
-    def _reason(self, nodeid):
-        path = nodeid.partition("::")[0]
-        return self.junit.get(nodeid) or self.junit.get(path) or _s.plan["otherwise"]
-
-    def _failure(self, report):
-        """Path, line and text: of the innermost frame in the project, else of the test."""
-        crash = getattr(report.longrepr, "reprcrash", None)
-        message = getattr(crash, "message", None) or str(report.longrepr or "").strip()
-        trace = getattr(report.longrepr, "reprtraceback", None)
-        places = [getattr(e, "reprfileloc", None) for e in getattr(trace, "reprentries", ())]
-        for place in reversed([p for p in places + [crash] if p is not None]):
-            path = os.path.realpath(str(place.path))
-            if self._is_ours(path) and os.path.isfile(path):
-                return [path, int(place.lineno), message]
-        path, line = (getattr(report, "location", None) or (report.nodeid, None))[:2]
-        full = os.path.join(_s.rootdir, path)
-        return [full if os.path.isfile(full) else "", (line or 0) + 1, message]
-
-    def _is_ours(self, path):
-        inside = path.startswith(os.path.join(_s.rootdir, ""))
-        return inside and not path.startswith(os.path.join(os.path.realpath(sys.prefix), ""))
-
-    def _tell(self, nodeid, outcome, seconds, path, line, message):
-        fields = (nodeid, outcome, max(int(seconds * 1e6), 0), path, line, message[:4000])
-        row = b"".join(
-            str(field).replace("\0", " ").encode("utf-8", "replace") + b"\0" for field in fields
-        )
-        try:
-            with open(self.file, "ab") as file:
-                file.write(row)
-        except OSError:
-            self.file = None  # the reports say nothing about what follows
-
-
-def _tell_junit(config):
-    """The selection as properties of the test suite."""
-    try:
-        from _pytest.junitxml import xml_key
-    except ImportError:
-        return
-    stash = getattr(config, "stash", None) or getattr(config, "_store", {})
-    xml = stash.get(xml_key, None)
-    if xml is not None:
-        xml.add_global_property("pyt-diff.selected", str(_s.plan["selected"]))
-        xml.add_global_property("pyt-diff.total", str(_s.plan["total"]))
 
 
 # ---- lines ----
@@ -781,9 +503,9 @@ def pytest_configure(config):
         _s.dist = config.workerinput.get("pytdiff_dist", "")
         _s.chunk = config.workerinput.get("pytdiff_chunk", 0)
     elif config.pluginmanager.hasplugin("xdist"):
-        config.pluginmanager.register(_Controller(), "_pytdiff_controller")
+        config.pluginmanager.register(_part("workers").Controller(), "_pytdiff_controller")
     if _s.role != "worker" and (_s.plan.get("reports") or _s.plan.get("reasons") is not None):
-        config.pluginmanager.register(_Reports(config), "_pytdiff_reports")
+        config.pluginmanager.register(_part("reports").Reports(config), "_pytdiff_reports")
     if _c.state()[0]:
         _watch_fixtures()
 
