@@ -1,7 +1,15 @@
+import atexit
+import os
+import shutil
 import signal
+import tempfile
 
 import pytest
 from project import Project
+
+# What is kept for all projects of a user is not taken from, or given to, whoever runs the tests.
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="pyt-diff-user-cache-")
+atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 
 # Whoever runs the tests in the background or under nohup has these ignored, and so has every
 # program that a test starts and interrupts.

@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "cmd/user_cache.h"
 
 /* Longest answer of an interpreter that is believed. */
 #define MAX_ANSWER ((size_t)1 << 20)
@@ -20,7 +21,14 @@ static const char question[] =
     "v = sys.version_info\n"
     "print('%s %d.%d.%d%s %s %s' % (sys.implementation.name, v[0], v[1], v[2],\n"
     "      '' if v[3] == 'final' else v[3] + str(v[4]), sys.platform, os.uname().machine))\n"
-    "print('\\n'.join(p for p in sys.path[1:] if os.path.isdir(p)))\n";
+    /* what is not there yet counts when it comes */
+    "folders = list(sys.path)\n"
+    "try:\n"
+    "    import site\n"
+    "    folders += [site.getusersitepackages()] if site.ENABLE_USER_SITE else []\n"
+    "except Exception:\n"
+    "    pass\n"
+    "print('\\n'.join(dict.fromkeys(p for p in folders if p and not os.path.isfile(p))))\n";
 
 static void add_file_look(struct ptd_buf *out, const char *path)
 {
@@ -123,6 +131,38 @@ static bool use_cache(char *cached, const char *look, const char *root, struct p
     return true;
 }
 
+/* Takes an answer; returns it as it is cached, owned. */
+static char *use_answer(char *answer, const char *look, const char *root,
+                        struct ptd_environment *out)
+{
+    char text[33];
+    char *folders = strchr(answer, '\n');
+    if (!folders)
+        PTD_BUG("an answer without a line was believed");
+    *folders++ = '\0';
+    ptd_packages_look(&out->packages, folders, root);
+    ptd_hash128_text(&out->packages.paths, text);
+    out->name = ptd_xstrdup(answer);
+    return ptd_xasprintf("%s\n%s\n%s\n%s", look, text, out->name, folders);
+}
+
+/* All that decides about sys.path, beside what look_at_interpreter sees: other projects of the user
+ * have other variables, and relative entries mean other folders. Owned. */
+static char *shared_key(const struct ptd_interpreter *interpreter, const char *look)
+{
+    static const char *const names[] = {"HOME", "PYTHONUSERBASE", "PYTHONNOUSERSITE",
+                                        "PYTHONSAFEPATH", "PYTHONPLATLIBDIR"};
+    struct ptd_buf key = PTD_BUF_INIT;
+    ptd_buf_addf(&key, "interpreter %s\n%s", interpreter->python, look);
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        const char *value = getenv(names[i]);
+        ptd_buf_addf(&key, "\n%s%s", value ? "=" : "", value ? value : "");
+    }
+    PTD_CLEANUP_FREE char *here = getenv("PYTHONPATH") ? getcwd(NULL, 0) : NULL;
+    ptd_buf_addf(&key, "\n%s", here ? here : "");
+    return ptd_buf_steal(&key);
+}
+
 static int find(struct ptd_store *store, bool writable, const struct ptd_interpreter *interpreter,
                 const char *root, struct ptd_environment *out, struct ptd_err *err)
 {
@@ -134,21 +174,18 @@ static int find(struct ptd_store *store, bool writable, const struct ptd_interpr
         return -1;
     if (use_cache(cached, look.data, root, out))
         return 0;
-    if (ask(interpreter, &answer, err) < 0)
-        return -1;
-    char *folders = answer.data ? strchr(answer.data, '\n') : NULL;
-    if (!folders)
-        PTD_BUG("an answer without a line was believed");
-    *folders++ = '\0';
-    char text[33];
-    ptd_packages_look(&out->packages, folders, root);
-    ptd_hash128_text(&out->packages.paths, text);
-    out->name = ptd_xstrdup(answer.data);
-    if (!store || !writable)
-        return 0;
-    PTD_CLEANUP_FREE char *value =
-        ptd_xasprintf("%s\n%s\n%s\n%s", look.data, text, out->name, folders);
-    return ptd_store_meta_set(store, key, value, err);
+    PTD_CLEANUP_FREE char *shared = shared_key(interpreter, look.data);
+    PTD_CLEANUP_FREE char *known = ptd_user_cache_get(shared);
+    PTD_CLEANUP_FREE char *value = known ? ptd_xstrdup(known) : NULL;
+    if (!use_cache(known, look.data, root, out)) {
+        free(value);
+        value = NULL;
+        if (ask(interpreter, &answer, err) < 0)
+            return -1;
+        value = use_answer(answer.data, look.data, root, out);
+        ptd_user_cache_put(shared, value);
+    }
+    return store && writable ? ptd_store_meta_set(store, key, value, err) : 0;
 }
 
 /* It is printed, and a line in files. */

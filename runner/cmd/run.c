@@ -24,6 +24,7 @@
 #include "cmd/reports.h"
 #include "cmd/scope.h"
 #include "cmd/since.h"
+#include "cmd/user_cache.h"
 #include "cmd/workspace.h"
 #include "report/summary.h"
 #include "session/session.h"
@@ -387,7 +388,11 @@ static int run_selected(struct run *r, struct ptd_session_result *result, struct
         .reports = r->reports.outcomes,
         .reasons = o->junit ? &r->reports.run : NULL,
     };
+    if (record)
+        ptd_user_cache_take_code(r->w.project.cache_dir);
     failed = ptd_plan_write(dir.path, &plan, err) < 0 || run_session(r, &request, result, err) < 0;
+    if (record)
+        ptd_user_cache_give_code(r->w.project.cache_dir);
     if (!failed)
         ptd_reports_collect(&r->reports, dir.path, result->status);
     /* What was interrupted has not come out otherwise. */
