@@ -82,7 +82,7 @@ struct ptd_store {
     sqlite3 *db;
     char *path;
     bool read_only;
-    bool unchecked; /* references are not checked in this transaction */
+    bool unchecked;                          /* references are not checked in this transaction */
     sqlite3_stmt *statements[PTD_SQL_COUNT]; /* made when first used */
 };
 
