@@ -166,7 +166,7 @@ static uint64_t find_block(struct ptd_impact *impact, const struct ptd_spread *s
         mask |= PTD_IMPACT_REACHED;
     if (m->reflects & PTD_REFLECT_ATTRIBUTES)
         mask |= PTD_IMPACT_REFLECTS;
-    if (m->reflects & PTD_REFLECT_MODULES || ptd_spread_has_module(s, v, m))
+    if (m->reflects & PTD_REFLECT_MODULES || ptd_spread_has_module(s, module, v, m))
         mask |= PTD_IMPACT_MODULE;
     for (size_t i = 0; i < s->rule_count; i++) {
         const struct ptd_class_rule *rule = &s->rules[i];

@@ -81,8 +81,8 @@ bool ptd_rule_is_touched(const struct ptd_class_rule *rule, uint32_t module,
 /* Whether one of the attributes is mentioned by name. */
 bool ptd_rule_is_named(const struct ptd_class_rule *rule, const struct ptd_ns_version *v,
                        const struct ptd_mentions *m);
-/* Whether a module that is tainted is itself mentioned as a value. */
-bool ptd_spread_has_module(const struct ptd_spread *s, const struct ptd_ns_version *v,
-                           const struct ptd_mentions *m);
+/* Whether code of `module` that mentions this has a module that is tainted as a value. */
+bool ptd_spread_has_module(const struct ptd_spread *s, uint32_t module,
+                           const struct ptd_ns_version *v, const struct ptd_mentions *m);
 
 #endif

@@ -200,21 +200,6 @@ void ptd_spread_data(struct ptd_spread *s, struct ptd_reach *reach, uint32_t mod
     touch_data(s, reach, module, name, ALIASES_MAX);
 }
 
-/* The module that an import may bind, `import a.b` as well as `from a import b`. */
-static const struct ptd_u32s *imported_module(struct ptd_spread *s, struct ptd_place_of at,
-                                              const struct ptd_import *im)
-{
-    PTD_CLEANUP_BUF struct ptd_buf text = PTD_BUF_INIT;
-    const struct ptd_ns_version *v = ptd_place_version(s->ns, at);
-    ptd_buf_adds(&text, v->defs.names[im->module]);
-    if (im->name != PTD_NO_NAME) {
-        if (text.len && text.data[text.len - 1] != '.')
-            ptd_buf_addc(&text, '.');
-        ptd_buf_adds(&text, v->defs.names[im->name]);
-    }
-    return ptd_namespace_resolve(s->ns, at.module, ptd_namespace_name(s->ns, text.data));
-}
-
 /* `rest.register(...)` in a definition: functions of the modules that its own module imports. */
 static void touch_attributes(struct ptd_spread *s, struct ptd_reach *reach, struct ptd_place_of at,
                              uint32_t ways)
@@ -227,7 +212,8 @@ static void touch_attributes(struct ptd_spread *s, struct ptd_reach *reach, stru
             if (d->imports[e].as == PTD_NO_NAME ||
                 !(ptd_mentions_how(m, d->imports[e].as) & PTD_MENTION_NAME))
                 continue;
-            const struct ptd_u32s *from = imported_module(s, at, &d->imports[e]);
+            const struct ptd_u32s *from =
+                ptd_spread_imported_module(s, at.module, v, &d->imports[e]);
             for (size_t f = 0; f < from->count; f++)
                 for (size_t k = 0; k < m->count; k++)
                     if (m->items[k].how & PTD_MENTION_ATTRIBUTE)

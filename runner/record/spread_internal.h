@@ -75,6 +75,11 @@ bool ptd_reach_only_adds(const struct ptd_reach *reach, uint32_t module, uint32_
                          uint32_t how);
 /* Names that an import statement gets from a module in which they are reached. */
 bool ptd_spread_imports(struct ptd_spread *s, struct ptd_reach *reach, struct ptd_place_of at);
+/* The modules that an import may bind, `import a.b` as well as `from a import b`; none: what it
+ * binds is of another project, or no module. */
+const struct ptd_u32s *ptd_spread_imported_module(const struct ptd_spread *s, uint32_t module,
+                                                  const struct ptd_ns_version *v,
+                                                  const struct ptd_import *im);
 /* Somebody may have an instance of what is tainted by this name. */
 void ptd_spread_instance(struct ptd_spread *s, uint32_t name);
 /* An object that is known by this name may have been changed. */

@@ -6,6 +6,9 @@
 #include "record/deps.h"
 #include "record/spread_internal.h"
 
+/* How far a name is followed from module to module. */
+#define IMPORTS_DEEP 8
+
 /* `any`: the ways of mentioning that need not be resolved. */
 static bool gets(const struct ptd_reach *reach, uint32_t module, uint32_t name, uint32_t how,
                  uint32_t any, enum ptd_asker by)
@@ -84,28 +87,88 @@ bool ptd_rule_is_named(const struct ptd_class_rule *rule, const struct ptd_ns_ve
     return is_named(&rule->attributes, v, m) || is_named(&rule->added_to, v, m);
 }
 
+static bool is_any_tainted(const struct ptd_spread *s, const struct ptd_u32s *modules)
+{
+    for (size_t i = 0; i < modules->count; i++)
+        if (s->reach.by_module[modules->items[i]].count)
+            return true;
+    return false;
+}
+
+static bool may_be_tainted_module(const struct ptd_spread *s, uint32_t module,
+                                  const struct ptd_ns_version *v, uint32_t name, unsigned depth);
+
+/* Whether one of these modules binds the name to what may be a tainted module. */
+static bool has_tainted_module(const struct ptd_spread *s, const struct ptd_u32s *modules,
+                               uint32_t name, unsigned depth)
+{
+    for (size_t i = 0; i < modules->count; i++) {
+        const struct ptd_ns_module *m = &s->ns->modules[modules->items[i]];
+        for (size_t k = 0; k < m->count; k++) {
+            size_t first, last;
+            ptd_namespace_bindings(&m->versions[k], name, &first, &last);
+            if (first < last && (depth == 0 || may_be_tainted_module(s, modules->items[i],
+                                                                     &m->versions[k], name, depth)))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* `import a.b` binds a. */
+static bool binds_top(const struct ptd_ns_version *v, const struct ptd_import *im)
+{
+    const char *module = v->defs.names[im->module], *as = v->defs.names[im->as];
+    size_t len = strlen(as);
+    return im->name == PTD_NO_NAME && strncmp(module, as, len) == 0 && module[len] == '.';
+}
+
+/* Whether an import may bind the name to a module that is tainted: the one that it spells, unless
+ * it is a name in another one. What is not seen may be any. */
+static bool imports_tainted(const struct ptd_spread *s, uint32_t module,
+                            const struct ptd_ns_version *v, const struct ptd_definition *d,
+                            uint32_t name, unsigned depth)
+{
+    for (size_t i = 0; i < d->import_count; i++) {
+        const struct ptd_import *im = &d->imports[i];
+        if (im->as == PTD_NO_NAME || v->names[im->as] != name)
+            continue;
+        const struct ptd_u32s *found = ptd_spread_imported_module(s, module, v, im);
+        if (binds_top(v, im) || found->count == 0 || is_any_tainted(s, found))
+            return true;
+        if (im->name != PTD_NO_NAME &&
+            has_tainted_module(s, ptd_namespace_resolve(s->ns, module, v->names[im->module]),
+                               v->names[im->name], depth - 1))
+            return true;
+    }
+    return false;
+}
+
 /* Functions and classes are no modules; what else a name is bound to may be one. */
-static bool may_be_module(const struct ptd_ns_version *v, uint32_t name)
+static bool may_be_tainted_module(const struct ptd_spread *s, uint32_t module,
+                                  const struct ptd_ns_version *v, uint32_t name, unsigned depth)
 {
     size_t first, last;
     ptd_namespace_bindings(v, name, &first, &last);
     bool none = first == last;
     for (; first < last; first++) {
         const struct ptd_definition *d = &v->defs.items[v->bindings[first].definition];
-        if (d->kind != PTD_DEFINES_FUNCTION && d->kind != PTD_DEFINES_CLASS)
+        bool simple = d->kind == PTD_DEFINES_FUNCTION || d->kind == PTD_DEFINES_CLASS;
+        if (d->kind == PTD_DEFINES_IMPORT ? imports_tainted(s, module, v, d, name, depth) : !simple)
             return true;
     }
     return none;
 }
 
-bool ptd_spread_has_module(const struct ptd_spread *s, const struct ptd_ns_version *v,
-                           const struct ptd_mentions *m)
+bool ptd_spread_has_module(const struct ptd_spread *s, uint32_t module,
+                           const struct ptd_ns_version *v, const struct ptd_mentions *m)
 {
     for (size_t i = 0; i < m->count; i++) {
         uint32_t name = v->names[m->items[i].name], how = m->items[i].how;
         if (!ptd_names_has(&s->modules, name))
             continue;
-        if (how & PTD_MENTION_MODULE || (how & PTD_MENTION_VALUE && may_be_module(v, name)))
+        if (how & PTD_MENTION_MODULE ||
+            (how & PTD_MENTION_VALUE && may_be_tainted_module(s, module, v, name, IMPORTS_DEEP)))
             return true;
     }
     return false;
@@ -187,7 +250,7 @@ bool ptd_asks_reach(const struct ptd_spread *s, const void *arg, uint32_t module
 {
     (void)arg;
     return is_mentioned(s, module, v, m, by) ||
-           (m->reflects & PTD_REFLECT_ATTRIBUTES && ptd_spread_has_module(s, v, m));
+           (m->reflects & PTD_REFLECT_ATTRIBUTES && ptd_spread_has_module(s, module, v, m));
 }
 
 bool ptd_asks_touch(const struct ptd_spread *s, const void *arg, uint32_t module,

@@ -108,6 +108,20 @@ void ptd_spread_instance(struct ptd_spread *s, uint32_t name)
     s->grew = true;
 }
 
+const struct ptd_u32s *ptd_spread_imported_module(const struct ptd_spread *s, uint32_t module,
+                                                  const struct ptd_ns_version *v,
+                                                  const struct ptd_import *im)
+{
+    PTD_CLEANUP_BUF struct ptd_buf text = PTD_BUF_INIT;
+    ptd_buf_adds(&text, v->defs.names[im->module]);
+    if (im->name != PTD_NO_NAME) {
+        if (text.len && text.data[text.len - 1] != '.')
+            ptd_buf_addc(&text, '.');
+        ptd_buf_adds(&text, v->defs.names[im->name]);
+    }
+    return ptd_namespace_resolve(s->ns, module, ptd_namespace_name(s->ns, text.data));
+}
+
 /* Names that an import statement gets from a module in which they are reached. */
 bool ptd_spread_imports(struct ptd_spread *s, struct ptd_reach *reach, struct ptd_place_of at)
 {

@@ -348,3 +348,36 @@ def test_a_package_that_imports_from_itself(project):
         release(number)
         assert "test_a" in project.run().names
     assert_idle(project.run())
+
+
+def test_modules_of_equal_names_that_code_looks_into(project):
+    # What `base` is follows from the imports of the module that mentions it.
+    for package in ("one", "two"):
+        project.write(package + "/__init__.py", "")
+        project.write(package + "/base.py", "limit_low = 1\nlimit_high = 5\n")
+    project.write("two/shown.py", "from two import base as inner\n\nbase = inner\n")
+    look = "{}\n\n\ndef limit(name):\n    return getattr(base, 'limit_' + name)\n"
+    ways = {
+        "one": "from one import base",
+        "two": "from two import base",
+        "named": "import two.base as base",
+        "passed": "from two.shown import inner as base",
+        "shown": "from two.shown import base",
+        "either": "try:\n    from two import base\nexcept ImportError:\n    from one import base",
+    }
+    test = "import one.base, two.base\n"
+    for name, how in ways.items():
+        project.write("look_%s.py" % name, look.format(how))
+        test += "import look_%s\n" % name
+    for name in ways:
+        test += "\n\ndef test_%s():\n    assert look_%s.limit('low')\n" % (name, name)
+    project.write("test_a.py", test + "\n\ndef test_other():\n    assert one\n")
+    project.record()
+    assert_idle(project.run())
+    project.replace("two/base.py", "limit_low = 1", "limit_low = 2")
+    result = project.run()
+    assert result.names == {"test_" + name for name in ways if name != "one"}, result
+    project.replace("one/base.py", "limit_low = 1", "limit_low = 2")
+    result = project.run()
+    assert {"test_one", "test_either"} <= result.names, result
+    assert not {"test_two", "test_named", "test_other"} & result.names, result
