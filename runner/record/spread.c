@@ -273,6 +273,8 @@ static void taint_binding(struct ptd_spread *s, struct ptd_place_of at)
     ptd_namespace_calls(v, d->line, d->end_line, calls);
     if (d->kind == PTD_DEFINES_CLASS && (calls[0] != calls[1] || v->now))
         ptd_spread_effects(s, &s->reach, at);
+    if (d->kind == PTD_DEFINES_CLASS || d->flags & PTD_DEFINITION_SEVERAL)
+        ptd_spread_by_base(s, &s->reach, at);
 }
 
 static void taint(struct ptd_spread *s, struct ptd_place_of at)

@@ -182,6 +182,13 @@ static bool has_special_bind(const struct ptd_ns_version *v, const struct ptd_de
     return false;
 }
 
+void ptd_spread_by_base(struct ptd_spread *s, struct ptd_reach *reach, struct ptd_place_of class)
+{
+    const struct ptd_definition *d = ptd_place_definition(s->ns, class);
+    if (d->mentions.count)
+        ptd_names_add(&reach->attribute, ptd_namespace_name(s->ns, "__subclasses__"));
+}
+
 static struct ptd_class_rule *rule_of(struct ptd_spread *s, uint32_t module, uint32_t name)
 {
     for (size_t i = 0; i < s->rule_count; i++)
@@ -203,6 +210,7 @@ void ptd_spread_whole_class(struct ptd_spread *s, struct ptd_place_of class)
     const struct ptd_definition *d = ptd_place_definition(s->ns, class);
     for (size_t i = 0; i < d->bind_count; i++)
         ptd_spread_bind(s, class.module, v->names[d->binds[i]], false);
+    ptd_spread_by_base(s, &s->reach, class);
 }
 
 void ptd_spread_attributes(struct ptd_spread *s, struct ptd_place_of class,
@@ -217,6 +225,7 @@ void ptd_spread_attributes(struct ptd_spread *s, struct ptd_place_of class,
         ptd_spread_whole_class(s, class);
         return;
     }
+    ptd_spread_by_base(s, &rule->touch, class);
     struct ptd_names_set *set = added_to ? &rule->added_to : &rule->attributes;
     for (size_t i = 0; i < item->bind_count; i++) {
         uint32_t name = v->names[item->binds[i]];
@@ -272,10 +281,12 @@ void ptd_spread_class_item(struct ptd_spread *s, struct ptd_place_of at)
         return;
     }
     bool doc = item->kind == PTD_DEFINES_NOTHING && item->owner == class.definition;
-    if (doc || is_part_of_plain_class(s, class, at))
+    if (doc || is_part_of_plain_class(s, class, at)) {
         ptd_spread_attributes(s, class, item, false);
-    else
+    } else {
         ptd_spread_whole_class(s, class);
+        ptd_spread_kept_class(s, class);
+    }
     if (item->flags & PTD_DEFINITION_CALLS)
         ptd_spread_effects(s, &s->reach, at);
 }

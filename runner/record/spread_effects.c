@@ -266,3 +266,42 @@ void ptd_spread_effects(struct ptd_spread *s, struct ptd_reach *reach, struct pt
     touch_mentioned(s, reach, at.module, v, &ptd_place_definition(s->ns, at)->mentions, ways);
     touch_calls(s, reach, at, ways);
 }
+
+/* What was called at lines of a class that belong to no statement of its body. */
+static void touch_makers(struct ptd_spread *s, struct ptd_place_of class)
+{
+    const struct ptd_ns_version *v = ptd_place_version(s->ns, class);
+    const struct ptd_definition *d = ptd_place_definition(s->ns, class);
+    uint32_t line = d->line;
+    for (uint32_t i = class.definition + 1; i < v->defs.count; i++) {
+        const struct ptd_definition *item = &v->defs.items[i];
+        if (item->owner == PTD_NO_DEFINITION)
+            break;
+        if (item->owner != class.definition)
+            continue;
+        if (line < item->line)
+            touch_called(s, &s->reach, v, line, item->line - 1, PTD_MENTION_CHANGED);
+        line = item->end_line + 1;
+    }
+    if (line <= d->end_line)
+        touch_called(s, &s->reach, v, line, d->end_line, PTD_MENTION_CHANGED);
+}
+
+void ptd_spread_kept_class(struct ptd_spread *s, struct ptd_place_of class)
+{
+    const struct ptd_ns_module *m = &s->ns->modules[class.module];
+    const struct ptd_definition *d = ptd_place_definition(s->ns, class);
+    for (size_t i = 0; i < d->bind_count; i++) {
+        uint32_t name = ptd_place_version(s->ns, class)->names[d->binds[i]];
+        for (uint32_t k = 0; k < m->count; k++) { /* the present one may not have run yet */
+            size_t first, last;
+            ptd_namespace_bindings(&m->versions[k], name, &first, &last);
+            for (; first < last; first++) {
+                const struct ptd_place_of at = {class.module, k,
+                                                m->versions[k].bindings[first].definition};
+                if (ptd_place_definition(s->ns, at)->kind == PTD_DEFINES_CLASS)
+                    touch_makers(s, at);
+            }
+        }
+    }
+}

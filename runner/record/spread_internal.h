@@ -37,6 +37,11 @@ bool ptd_reach_add(struct ptd_reach *reach, uint32_t module, uint32_t name, bool
 void ptd_spread_class_item(struct ptd_spread *s, struct ptd_place_of at);
 /* Taints the class itself. */
 void ptd_spread_whole_class(struct ptd_spread *s, struct ptd_place_of class);
+/* The class is another one: where the code that ran when it was made (metaclass, decorator,
+ * `__init_subclass__`) may have put it. */
+void ptd_spread_kept_class(struct ptd_spread *s, struct ptd_place_of class);
+/* Who asks a base for its subclasses gets at the class without its name. */
+void ptd_spread_by_base(struct ptd_spread *s, struct ptd_reach *reach, struct ptd_place_of class);
 /* A rule for some attributes of a class at module level. */
 void ptd_spread_attributes(struct ptd_spread *s, struct ptd_place_of class,
                            const struct ptd_definition *item, bool added_to);

@@ -299,6 +299,139 @@ KINDS = {
             "size": "assert lib.SIZES",
         },
     ),
+    "class kept by its metaclass": (
+        """
+        TABLE = {}
+        OTHERS = {}
+
+        def keep(cls):
+            TABLE[cls.__name__] = cls
+
+        class Meta(type):
+            def __init__(cls, name, bases, space):
+                super().__init__(name, bases, space)
+                keep(cls)
+
+        class Thing(metaclass=Meta):
+            size = 1
+            colour = "red"
+        """,
+        'colour = "red"',
+        'colour = "blue"',
+        "kept",
+        {
+            "kept": "assert [c.colour for c in lib.TABLE.values()]",
+            "others": "assert not lib.OTHERS",
+        },
+    ),
+    "class kept by a decorator": (
+        """
+        TABLE = {}
+        OTHERS = {}
+
+        def keep(cls):
+            TABLE[cls.__name__] = cls
+            return cls
+
+        @keep
+        class Thing:
+            def size(self):
+                return 1
+
+            colour = "red"
+        """,
+        'colour = "red"',
+        'colour = "blue"',
+        "kept",
+        {
+            "kept": "assert [c.colour for c in lib.TABLE.values()]",
+            "others": "assert not lib.OTHERS",
+        },
+    ),
+    "new attribute of a class that is kept": (
+        """
+        TABLE = {}
+
+        def keep(cls):
+            TABLE[cls.__name__] = cls
+            return cls
+
+        @keep
+        class Thing:
+            pass
+
+        SIZE = 1
+        """,
+        "    pass\n",
+        '    colour = "blue"\n',
+        "kept",
+        {
+            "kept": "assert [getattr(c, 'colour', 1) for c in lib.TABLE.values()]",
+            "others": "assert lib.SIZE",
+        },
+    ),
+    "class kept by its base": (
+        """
+        class Base:
+            kinds = []
+            others = []
+
+            def __init_subclass__(cls):
+                cls.kinds.append(cls)
+
+        class Thing(Base):
+            colour = "red"
+        """,
+        'colour = "red"',
+        'colour = "blue"',
+        "kept",
+        {
+            "kept": "assert [c.colour for c in lib.Base.kinds]",
+            "others": "assert not lib.Base.others",
+        },
+    ),
+    "classes that a base knows": (
+        """
+        class Base:
+            pass
+
+        class Thing(Base):
+            colour = "red"
+
+        class Lone:
+            colour = "red"
+
+        def find():
+            return Base.__subclasses__()
+        """,
+        'Thing(Base):\n    colour = "red"',
+        'Thing(Base):\n    colour = "blue"',
+        "asked found",
+        {
+            "asked": "assert [c.colour for c in lib.Base.__subclasses__()]",
+            "found": "assert lib.find()[0].colour",
+            "lone": "assert lib.Lone.colour",
+        },
+    ),
+    "new class that a base knows": (
+        """
+        class Base:
+            pass
+
+        class Thing(Base):
+            pass
+
+        class Lone:
+            pass
+        """,
+        "class Lone:",
+        "class Added(Base):\n    pass\n\nclass Lone:",
+        "asked",
+        {
+            "asked": "assert lib.Base.__subclasses__()",
+            "lone": "assert lib.Lone",
+        },
+    ),
     "registry of another module behind a function": (
         """
         import rest
