@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/order.h"
+#include "record/hints.h"
 
 /* Names have other numbers in another version, so those of the namespace are used. */
 static void add_bound(const struct ptd_ns_version *v, const struct ptd_definition *d,
@@ -109,14 +110,34 @@ static bool is_in_order(const struct ptd_ns_version *old, const uint32_t *in_now
     return true;
 }
 
+/* Whether a definition needs a name that is bound only behind it. */
+static bool needs_later(const struct ptd_ns_version *v, uint32_t at)
+{
+    const struct ptd_mentions *m = &v->defs.items[at].mentions;
+    uint32_t from = at;
+    while (v->defs.items[from].owner != PTD_NO_DEFINITION)
+        from = v->defs.items[from].owner;
+    for (size_t i = 0; i < m->count; i++) {
+        size_t first, last;
+        if (!(m->items[i].how & PTD_MENTION_NAME))
+            continue;
+        ptd_namespace_bindings(v, v->names[m->items[i].name], &first, &last);
+        if (first < last && v->bindings[first].definition > from)
+            return true;
+    }
+    return false;
+}
+
 /* Matched definitions that changed places; in a class it is the class that changed. */
-static void compare_order(const struct ptd_ns_version *old, const uint32_t *in_now,
-                          struct ptd_difference *out)
+static void compare_order(const struct ptd_ns_version *old, const struct ptd_ns_version *now,
+                          const uint32_t *in_now, struct ptd_difference *out)
 {
     PTD_CLEANUP_FREE uint32_t *last = ptd_xcalloc(old->defs.count + 1, sizeof(uint32_t));
     for (size_t i = 0; i < old->defs.count; i++) {
         uint32_t owner = old->defs.items[i].owner, at = in_now[i];
         uint32_t *before = &last[owner == PTD_NO_DEFINITION ? old->defs.count : owner];
+        if (at != PTD_NS_NONE && needs_later(now, at) && !needs_later(old, (uint32_t)i))
+            out->reordered = true;
         if (at == PTD_NS_NONE || (at + 1 < *before && is_movable(old, (uint32_t)i)))
             continue;
         if (at + 1 >= *before) {
@@ -131,7 +152,28 @@ static void compare_order(const struct ptd_ns_version *old, const uint32_t *in_n
     }
 }
 
-void ptd_difference_find(const struct ptd_ns_version *old, const struct ptd_ns_version *now,
+/* The interpreter, or what decorates the class, may look at the header of such a method. */
+static bool is_looked_at(const struct ptd_ns_version *v, const struct ptd_definition *d)
+{
+    const char *name = d->bind_count ? v->defs.names[d->binds[0]] : "";
+    return d->owner != PTD_NO_DEFINITION && strncmp(name, "__", 2) == 0 &&
+           v->defs.items[d->owner].flags & PTD_DEFINITION_DECORATED;
+}
+
+static bool is_same(struct ptd_namespace *ns, uint32_t module, const struct ptd_ns_version *old,
+                    const struct ptd_ns_version *now, uint32_t before, uint32_t after)
+{
+    const struct ptd_definition *a = &old->defs.items[before], *b = &now->defs.items[after];
+    if (a->kind != b->kind)
+        return false;
+    if (a->checksum == b->checksum)
+        return true;
+    return a->kind == PTD_DEFINES_FUNCTION && a->plain == b->plain && !ns->hints_read &&
+           !is_looked_at(now, b) && ptd_hints_hold(ns, module, now, after, old);
+}
+
+void ptd_difference_find(struct ptd_namespace *ns, uint32_t module,
+                         const struct ptd_ns_version *old, const struct ptd_ns_version *now,
                          struct ptd_difference *out)
 {
     PTD_CLEANUP_MAP struct ptd_map keys = PTD_MAP_INIT, now_keys = PTD_MAP_INIT;
@@ -149,8 +191,7 @@ void ptd_difference_find(const struct ptd_ns_version *old, const struct ptd_ns_v
             continue;
         }
         matched[in_now[i]] = 1;
-        const struct ptd_definition *a = &old->defs.items[i], *b = &now->defs.items[in_now[i]];
-        if (a->checksum == b->checksum && a->kind == b->kind)
+        if (is_same(ns, module, old, now, (uint32_t)i, in_now[i]))
             continue;
         add_different(out, false, (uint32_t)i);
         add_different(out, true, in_now[i]);
@@ -159,7 +200,7 @@ void ptd_difference_find(const struct ptd_ns_version *old, const struct ptd_ns_v
         if (!matched[i])
             add_different(out, true, (uint32_t)i);
     if (!is_in_order(old, in_now))
-        compare_order(old, in_now, out);
+        compare_order(old, now, in_now, out);
 }
 
 void ptd_difference_release(struct ptd_difference *difference)

@@ -19,8 +19,11 @@ struct ptd_difference {
     bool reordered; /* definitions at module level whose order may matter changed places */
 };
 
-/* Statements are matched by what they bind, those that bind nothing by what they say. */
-void ptd_difference_find(const struct ptd_ns_version *old, const struct ptd_ns_version *now,
+/* Statements are matched by what they bind, those that bind nothing by what they say. A function of
+ * which only annotations differ is the same while nothing reads them and nothing can come of
+ * evaluating them. `now` is the present version of the module. */
+void ptd_difference_find(struct ptd_namespace *ns, uint32_t module,
+                         const struct ptd_ns_version *old, const struct ptd_ns_version *now,
                          struct ptd_difference *out);
 void ptd_difference_release(struct ptd_difference *difference);
 

@@ -95,6 +95,18 @@ static void first_block(const struct ptd_ns_version *v, const unsigned char *cha
     }
 }
 
+static void begin_definition(struct ptd_spread *spread, const struct ptd_impact_pair *pair,
+                             const struct ptd_different *d, const struct ptd_ns_version *old,
+                             const struct ptd_ns_version *now)
+{
+    const struct ptd_ns_version *v = d->now ? now : old;
+    uint32_t version = (uint32_t)(v - spread->ns->modules[pair->module].versions);
+    if (v->defs.items[d->definition].kind == PTD_DEFINES_IMPORT)
+        ptd_spread_import(spread, pair->module, version, d->definition, d->now ? old : now);
+    else
+        ptd_spread_definition(spread, pair->module, version, d->definition);
+}
+
 static void begin_pair(struct ptd_impact *impact, struct ptd_spread *spread,
                        const struct ptd_impact_pair *pair, struct ptd_buf *what)
 {
@@ -107,12 +119,11 @@ static void begin_pair(struct ptd_impact *impact, struct ptd_spread *spread,
         ptd_spread_module(spread, pair->module);
         return;
     }
-    ptd_difference_find(old, now, &diff);
+    ptd_difference_find(ns, pair->module, old, now, &diff);
     if (diff.reordered)
         ptd_spread_module(spread, pair->module);
     for (size_t i = 0; i < diff.count; i++)
-        ptd_spread_definition(spread, pair->module, diff.items[i].now ? present : pair->version,
-                              diff.items[i].definition);
+        begin_definition(spread, pair, &diff.items[i], old, now);
     if (diff.count || diff.reordered)
         describe(old, now, &diff, what);
     if (pair->changed &&
@@ -125,6 +136,7 @@ void ptd_impact_start(struct ptd_impact *impact, const struct ptd_impact_pair *p
 {
     PTD_CLEANUP_BUF struct ptd_buf what = PTD_BUF_INIT;
     impact->ns.types_read = ptd_annotations_are_read(&impact->ns);
+    impact->ns.hints_read = impact->ns.types_read || ptd_annotations_are_shown(&impact->ns);
     for (size_t i = 0; i < count; i++) {
         size_t at = i < PTD_CHANGES ? i : PTD_CHANGES - 1;
         struct ptd_impact_change *c = &impact->changes[at];

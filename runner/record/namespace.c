@@ -193,6 +193,7 @@ void ptd_namespace_release(struct ptd_namespace *ns)
     ptd_map_release(&ns->names);
     ptd_map_release(&ns->stems);
     ptd_map_release(&ns->resolved);
+    ptd_map_release(&ns->hints);
     *ns = (struct ptd_namespace){0};
 }
 

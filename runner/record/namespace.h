@@ -63,7 +63,9 @@ struct ptd_namespace {
     struct ptd_map resolved; /* (module, name of a module) → list of modules */
     struct ptd_u32s **resolved_lists;
     size_t resolved_cap;
-    bool types_read; /* something may read annotations that are not evaluated by themselves */
+    bool types_read;      /* something may read annotations that are not evaluated by themselves */
+    bool hints_read;      /* something may read annotations of any kind, or show them */
+    struct ptd_map hints; /* answers of ptd_hints_stay (record/hints.h) */
 };
 
 /* With the present versions of all sources. */

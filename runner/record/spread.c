@@ -133,67 +133,6 @@ static void bind_fixture_names(struct ptd_spread *s, uint32_t module,
             ptd_spread_bind(s, module, v->names[d->mentions.items[i].name], true);
 }
 
-/* Whether the body of a module does anything but define; adds what it imports. */
-static bool has_own_effects(struct ptd_spread *s, uint32_t module, struct ptd_u32s *imported)
-{
-    const struct ptd_ns_module *m = &s->ns->modules[module];
-    for (size_t k = 0; k < m->count; k++) {
-        const struct ptd_ns_version *v = &m->versions[k];
-        if (!v->known)
-            return true;
-        for (size_t i = 0; i < v->defs.count; i++) {
-            const struct ptd_definition *d = &v->defs.items[i];
-            if (d->kind == PTD_DEFINES_EFFECT)
-                return true;
-            for (size_t e = 0; e < d->import_count; e++) {
-                const struct ptd_u32s *from =
-                    ptd_namespace_resolve(s->ns, module, v->names[d->imports[e].module]);
-                for (size_t f = 0; f < from->count; f++)
-                    ptd_u32s_add(imported, from->items[f]);
-            }
-        }
-    }
-    return false;
-}
-
-/* An import that was added or removed runs a module and what that imports, or does not any more. */
-static bool has_effects(struct ptd_spread *s, uint32_t module)
-{
-    unsigned char *seen = ptd_xcalloc(s->ns->count, 1);
-    struct ptd_u32s todo = {0};
-    bool found = false;
-    ptd_u32s_add(&todo, module);
-    while (todo.count && !found) {
-        uint32_t next = todo.items[--todo.count];
-        found = !seen[next] && has_own_effects(s, next, &todo);
-        seen[next] = 1;
-    }
-    free(todo.items);
-    free(seen);
-    return found;
-}
-
-static void taint_import(struct ptd_spread *s, struct ptd_place_of at)
-{
-    const struct ptd_ns_version *v = ptd_place_version(s->ns, at);
-    const struct ptd_definition *d = ptd_place_definition(s->ns, at);
-    size_t calls[2];
-    ptd_namespace_calls(v, d->line, d->end_line, calls);
-    if (calls[0] != calls[1]) /* a library called back: for what, nobody knows */
-        ptd_spread_module(s, at.module);
-    for (size_t i = 0; i < d->import_count; i++) {
-        const struct ptd_import *im = &d->imports[i];
-        const struct ptd_u32s *from = ptd_namespace_resolve(s->ns, at.module, v->names[im->module]);
-        for (size_t f = 0; f < from->count; f++)
-            if (has_effects(s, from->items[f]))
-                ptd_spread_module(s, at.module);
-        if (im->as == PTD_NO_NAME)
-            ptd_spread_module(s, at.module);
-        else
-            ptd_spread_bind(s, at.module, v->names[im->as], true);
-    }
-}
-
 /* An assignment to an item or attribute of something: data is tainted by its name. */
 static void taint_effect(struct ptd_spread *s, struct ptd_place_of at)
 {
@@ -285,14 +224,16 @@ static void taint(struct ptd_spread *s, struct ptd_place_of at)
         return;
     s->done[p] = 1;
     s->grew = true;
-    if (d->flags & PTD_DEFINITION_RISKY || d->kind == PTD_DEFINES_CLASS)
+    if ((d->flags & PTD_DEFINITION_RISKY &&
+         (d->kind != PTD_DEFINES_IMPORT || d->owner != PTD_NO_DEFINITION)) ||
+        d->kind == PTD_DEFINES_CLASS)
         s->fails[at.module] = 1;
     if (d->owner != PTD_NO_DEFINITION)
         ptd_spread_class_item(s, at);
     else if (d->kind == PTD_DEFINES_EFFECT)
         taint_effect(s, at);
     else if (d->kind == PTD_DEFINES_IMPORT)
-        taint_import(s, at);
+        ptd_spread_taint_import(s, at);
     else
         taint_binding(s, at);
 }

@@ -64,6 +64,10 @@ void ptd_spread_release(struct ptd_spread *s);
 /* Where the change begins: a definition; a whole module; functions that imports entered. */
 void ptd_spread_definition(struct ptd_spread *s, uint32_t module, uint32_t version,
                            uint32_t definition);
+/* An import statement of which `other`, the version that this one is compared with, may have a
+ * part: with that, nothing begins. */
+void ptd_spread_import(struct ptd_spread *s, uint32_t module, uint32_t version, uint32_t definition,
+                       const struct ptd_ns_version *other);
 void ptd_spread_module(struct ptd_spread *s, uint32_t module);
 /* `changed`: per block of the version. True when an import entered one. */
 bool ptd_spread_import_calls(struct ptd_spread *s, uint32_t module, uint32_t version,

@@ -48,6 +48,8 @@ void ptd_spread_attributes(struct ptd_spread *s, struct ptd_place_of class,
 /* What running the definition may have changed besides what it binds, added to `reach`. */
 void ptd_spread_effects(struct ptd_spread *s, struct ptd_reach *reach, struct ptd_place_of at);
 void ptd_spread_bind(struct ptd_spread *s, uint32_t module, uint32_t name, bool fixture);
+/* An import statement is another: with all names that it binds. */
+void ptd_spread_taint_import(struct ptd_spread *s, struct ptd_place_of at);
 
 /* Whose mentions are looked at. */
 enum ptd_asker {

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "record/deps.h"
+#include "record/hints.h"
 #include "record/spread_internal.h"
 
 /* How far a name is followed from module to module. */
@@ -18,6 +19,24 @@ static bool gets(const struct ptd_reach *reach, uint32_t module, uint32_t name, 
             !(by == PTD_BY_IMPORT_CALL && ptd_reach_only_adds(reach, module, name, how)));
 }
 
+/* The definition that has these mentions. */
+static uint32_t definition_with(const struct ptd_ns_version *v, const struct ptd_mentions *m)
+{
+    const char *at = (const char *)m - offsetof(struct ptd_definition, mentions);
+    return (uint32_t)((const struct ptd_definition *)at - v->defs.items);
+}
+
+/* An annotation that nobody reads: the function is what it was, if it can still be made. To code
+ * that runs it tells what comes. */
+static bool is_idle(const struct ptd_spread *s, uint32_t module, const struct ptd_ns_version *v,
+                    const struct ptd_mentions *m, uint32_t name, enum ptd_asker by)
+{
+    if (s->ns->hints_read)
+        return false;
+    return by == PTD_BY_HEADER ? ptd_hints_stay(s->ns, module, v, definition_with(v, m), name)
+                               : !ptd_names_has(&s->instances, name);
+}
+
 static bool is_mentioned(const struct ptd_spread *s, uint32_t module,
                          const struct ptd_ns_version *v, const struct ptd_mentions *m,
                          enum ptd_asker by)
@@ -29,6 +48,8 @@ static bool is_mentioned(const struct ptd_spread *s, uint32_t module,
     for (size_t i = 0; i < m->count; i++) {
         uint32_t name = v->names[m->items[i].name];
         if (!ptd_names_has(&s->reach.attribute, name))
+            continue;
+        if (m->items[i].how & PTD_MENTION_HINT && is_idle(s, module, v, m, name, by))
             continue;
         uint32_t any = PTD_MENTION_ATTRIBUTE | PTD_MENTION_STRING;
         if (s->ns->types_read || (by != PTD_BY_HEADER && ptd_names_has(&s->instances, name)))

@@ -3,7 +3,7 @@
 #ifndef PTD_STORE_SCHEMA_H
 #define PTD_STORE_SCHEMA_H
 
-#define PTD_SCHEMA_VERSION 5
+#define PTD_SCHEMA_VERSION 6
 
 #define PTD_SCHEMA                                                                                 \
     "CREATE TABLE meta ("                                                                          \

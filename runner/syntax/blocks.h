@@ -6,6 +6,8 @@
  * classes that are not inside a function, and the headers of functions (decorators, name,
  * parameters with defaults and annotations). A function's block covers its parameters and body,
  * without the bodies of functions, lambdas and classes nested in it (their headers stay in it).
+ * Annotations of a function that is a definition of its own (syntax/definitions.h) are not in its
+ * block: code that runs does nothing with them, and the definition has them.
  *
  * Checksums ignore comments, blank lines, white space inside a line, the width of the
  * indentation and line ends; they see every token, the nesting of suites, and the order of
@@ -69,7 +71,7 @@ struct ptd_blocks {
 };
 
 /* Version of the meaning of checksums and keys; stored with them, raised when either changes. */
-#define PTD_BLOCKS_VERSION 4
+#define PTD_BLOCKS_VERSION 5
 
 /*
  * Parses a source as it lies on disk: any encoding declared per PEP 263 (utf-8, with or without

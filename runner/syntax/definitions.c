@@ -14,6 +14,7 @@ struct reading {
     size_t mention_count, mention_cap;
     size_t bind_count, bind_cap;
     size_t import_count, import_cap;
+    size_t hint_count, hint_cap;
 };
 
 static uint32_t read_up_to(struct reading *s, uint64_t max)
@@ -124,6 +125,30 @@ static void read_imports(struct reading *s, struct ptd_definition *d)
     d->import_count = count;
 }
 
+static void read_hints(struct reading *s, struct ptd_definition *d)
+{
+    size_t count = read_count(s);
+    d->hints = (const struct ptd_hint *)s->hint_count;
+    for (size_t i = 0; i < count && !s->r.bad; i++) {
+        s->out->hint_pool =
+            ptd_xgrow(s->out->hint_pool, &s->hint_cap, s->hint_count + 1, sizeof(struct ptd_hint));
+        struct ptd_hint *h = &s->out->hint_pool[s->hint_count++];
+        h->name = read_optional(s);
+        h->use = (enum ptd_hint_use)read_up_to(s, PTD_HINT_OTHER);
+        h->result = PTD_HINT_WHOLE;
+        h->shape = PTD_HINT_TYPES;
+        h->count = 0;
+        if (h->use == PTD_HINT_BASE) {
+            h->result = (enum ptd_hint_use)read_up_to(s, PTD_HINT_OPERAND);
+            h->shape = (enum ptd_hint_shape)read_up_to(s, PTD_HINT_CONSTANTS);
+            h->count = read_up_to(s, UINT32_MAX);
+        }
+        if ((h->name == PTD_NO_NAME) != (h->use >= PTD_HINT_UNION))
+            s->r.bad = 1;
+    }
+    d->hint_count = count;
+}
+
 static void read_items(struct reading *s)
 {
     size_t count = read_count(s);
@@ -140,6 +165,10 @@ static void read_items(struct reading *s)
         read_binds(s, d);
         read_mentions(s, &d->mentions);
         read_imports(s, d);
+        if (d->kind != PTD_DEFINES_FUNCTION)
+            continue;
+        d->plain = ptd_reader_u64(&s->r);
+        read_hints(s, d);
     }
 }
 
@@ -157,6 +186,7 @@ static void settle(struct ptd_definitions *out)
         settle_mentions(out, &d->mentions);
         d->binds = out->bind_pool ? out->bind_pool + (size_t)d->binds : NULL;
         d->imports = out->import_pool ? out->import_pool + (size_t)d->imports : NULL;
+        d->hints = out->hint_pool ? out->hint_pool + (size_t)d->hints : NULL;
     }
 }
 
@@ -187,6 +217,7 @@ void ptd_definitions_release(struct ptd_definitions *d)
     free(d->mention_pool);
     free(d->bind_pool);
     free(d->import_pool);
+    free(d->hint_pool);
     *d = (struct ptd_definitions){0};
 }
 

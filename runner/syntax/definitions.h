@@ -36,7 +36,10 @@ enum ptd_mention_how {
                                    below `if TYPE_CHECKING` */
     PTD_MENTION_TOP = 1024,     /* the first part of what a function imports */
     PTD_MENTION_RETURNED =
-        2048, /* with NAME, ATTRIBUTE, SELF: a function returns it, or yields it */
+        2048,                /* with NAME, ATTRIBUTE, SELF: a function returns it, or yields it */
+    PTD_MENTION_HINT = 4096, /* only in annotations of the header of a FUNCTION, which are evaluated
+                                when the function is made */
+    PTD_MENTION_GLOBAL = 8192, /* declared so in a function, which may bind or delete it */
 };
 
 /* What reaches names without mentioning them; bits. */
@@ -86,6 +89,34 @@ struct ptd_import {
     uint32_t as;     /* the name that is bound; PTD_NO_NAME: everything (`import *`) */
 };
 
+/* What evaluating the annotations of a header does; a plain string or another constant is nothing.
+ */
+enum ptd_hint_use {
+    PTD_HINT_WHOLE,    /* `X`, `a.X`: the annotation is nothing else */
+    PTD_HINT_ARGUMENT, /* `...[X]` */
+    PTD_HINT_OPERAND,  /* `X | ...` */
+    PTD_HINT_BASE,     /* `X[...]` */
+    PTD_HINT_UNION,    /* an operator `|`, of no name */
+    PTD_HINT_OTHER,    /* anything else, which may do anything; of no name */
+};
+
+/* BASE: what is between the brackets. An argument is a type, `None` or a dotted name in quotes. */
+enum ptd_hint_shape {
+    PTD_HINT_TYPES,      /* arguments only */
+    PTD_HINT_LIST,       /* [[A, B], C] */
+    PTD_HINT_DOTS_FIRST, /* [..., A] */
+    PTD_HINT_DOTS_LAST,  /* [A, ...] */
+    PTD_HINT_CONSTANTS,  /* strings, numbers, None, True, False */
+};
+
+struct ptd_hint {
+    uint32_t name; /* as written, with dots: "X", "a.X"; or PTD_NO_NAME */
+    enum ptd_hint_use use;
+    enum ptd_hint_use result;  /* BASE: what becomes of X[...]: WHOLE, ARGUMENT or OPERAND */
+    enum ptd_hint_shape shape; /* BASE */
+    uint32_t count;            /* BASE: of arguments */
+};
+
 struct ptd_definition {
     enum ptd_definition_kind kind;
     uint32_t flags;
@@ -93,11 +124,15 @@ struct ptd_definition {
     uint32_t line;  /* of the first decorator, if any */
     uint32_t end_line;
     uint64_t checksum;
+    uint64_t plain;        /* FUNCTION: the checksum without the annotations */
     const uint32_t *binds; /* borrowed; names, ascending */
     size_t bind_count;
     struct ptd_mentions mentions;
     const struct ptd_import *imports; /* borrowed */
     size_t import_count;
+    /* borrowed; FUNCTION: but for OTHER, none when its annotations are kept as text */
+    const struct ptd_hint *hints;
+    size_t hint_count;
 };
 
 struct ptd_definitions {
@@ -112,6 +147,7 @@ struct ptd_definitions {
     struct ptd_mention *mention_pool; /* owned */
     uint32_t *bind_pool;              /* owned */
     struct ptd_import *import_pool;   /* owned */
+    struct ptd_hint *hint_pool;       /* owned */
 };
 
 /* From ptd_blocks.definitions; -1 when the bytes are not it (an empty string: nothing is known, as

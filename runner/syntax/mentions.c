@@ -31,6 +31,12 @@ static int compare_bound(const void *pa, const void *pb)
     return a->name < b->name ? -1 : a->name > b->name;
 }
 
+/* A hint is none when the name is mentioned in any other way as well. */
+static uint32_t join(uint32_t a, uint32_t b)
+{
+    return ((a | b) & ~(uint32_t)PTD_MENTION_HINT) | (a & b & PTD_MENTION_HINT);
+}
+
 static void merge(struct ptd_survey_result *r)
 {
     size_t kept = 0;
@@ -38,7 +44,7 @@ static void merge(struct ptd_survey_result *r)
         qsort(r->heard, r->heard_count, sizeof(*r->heard), compare_heard);
     for (size_t i = 0; i < r->heard_count; i++) {
         if (kept && compare_heard(&r->heard[kept - 1], &r->heard[i]) == 0)
-            r->heard[kept - 1].how |= r->heard[i].how;
+            r->heard[kept - 1].how = join(r->heard[kept - 1].how, r->heard[i].how);
         else
             r->heard[kept++] = r->heard[i];
     }
@@ -85,7 +91,9 @@ static void drop_locals(struct ptd_survey_result *r, const struct ptd_drafts *dr
             r->heard[i].how &= ~(uint32_t)PTD_MENTION_VALUE;
         if (!(r->heard[i].how & (PTD_MENTION_NAME | PTD_MENTION_ATTRIBUTE | PTD_MENTION_SELF)))
             r->heard[i].how &= ~(uint32_t)(PTD_MENTION_CHANGED | PTD_MENTION_RETURNED);
-        r->heard[i].how &= ~(PTD_MENTION_BOUND | PTD_MENTION_GLOBAL);
+        r->heard[i].how &= ~PTD_MENTION_BOUND;
+        if (r->heard[i].how == PTD_MENTION_HINT)
+            r->heard[i].how = 0;
     }
 }
 
@@ -149,18 +157,42 @@ static void write_imports(const struct ptd_survey_result *r, uint32_t definition
     }
 }
 
-static void write_definition(const struct ptd_draft_definition *d, uint32_t last_line,
-                             struct ptd_buf *out)
+static void write_sum(uint64_t checksum, struct ptd_buf *out)
 {
     unsigned char sum[8];
     for (int i = 0; i < 8; i++)
-        sum[i] = (unsigned char)(d->checksum >> (8 * i));
+        sum[i] = (unsigned char)(checksum >> (8 * i));
+    ptd_buf_add(out, sum, sizeof(sum));
+}
+
+static void write_hints(const struct ptd_survey_result *r, uint32_t definition, size_t *at,
+                        struct ptd_buf *out)
+{
+    size_t from = *at;
+    while (*at < r->hint_count && r->hints[*at].definition == definition)
+        ++*at;
+    ptd_buf_add_varint(out, *at - from);
+    for (size_t i = from; i < *at; i++) {
+        const struct ptd_hint *h = &r->hints[i].hint;
+        ptd_buf_add_varint(out, (uint32_t)(h->name + 1));
+        ptd_buf_add_varint(out, h->use);
+        if (h->use != PTD_HINT_BASE)
+            continue;
+        ptd_buf_add_varint(out, h->result);
+        ptd_buf_add_varint(out, h->shape);
+        ptd_buf_add_varint(out, h->count);
+    }
+}
+
+static void write_definition(const struct ptd_draft_definition *d, uint32_t last_line,
+                             struct ptd_buf *out)
+{
     ptd_buf_addc(out, (char)d->kind);
     ptd_buf_add_varint(out, d->flags);
     ptd_buf_add_varint(out, (uint32_t)(d->owner + 1));
     ptd_buf_add_varint(out, d->line - last_line);
     ptd_buf_add_varint(out, d->end_line - d->line);
-    ptd_buf_add(out, sum, sizeof(sum));
+    write_sum(d->checksum, out);
 }
 
 static void sort_binds(struct ptd_survey_result *r)
@@ -177,7 +209,7 @@ static void sort_binds(struct ptd_survey_result *r)
 void ptd_survey_write(struct ptd_survey_result *r, const struct ptd_drafts *drafts,
                       struct ptd_buf *out)
 {
-    size_t heard = 0, binds = 0, imports = 0;
+    size_t heard = 0, binds = 0, imports = 0, hints = 0;
     uint32_t line = 0;
     merge(r);
     drop_locals(r, drafts);
@@ -196,6 +228,10 @@ void ptd_survey_write(struct ptd_survey_result *r, const struct ptd_drafts *draf
         write_binds(r, i, &binds, out);
         write_mentions(r, PTD_SINK_DEFINITION + i, d->reflects, &heard, out);
         write_imports(r, i, &imports, out);
+        if (d->kind != PTD_DEFINES_FUNCTION)
+            continue;
+        write_sum(d->plain, out);
+        write_hints(r, i, &hints, out);
     }
 }
 
@@ -207,5 +243,6 @@ void ptd_survey_result_release(struct ptd_survey_result *r)
     free(r->items);
     free(r->binds);
     free(r->imports);
+    free(r->hints);
     *r = (struct ptd_survey_result){0};
 }

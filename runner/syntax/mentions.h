@@ -10,9 +10,8 @@
 #include "syntax/definitions.h"
 #include "syntax/walk.h"
 
-/* Not mentions, and not kept: what a function does with a plain name. */
-#define PTD_MENTION_BOUND  0x1000u
-#define PTD_MENTION_GLOBAL 0x2000u
+/* No mention, and not kept: a function binds the plain name. */
+#define PTD_MENTION_BOUND 0x10000u
 
 /* One entry: `sink` is a draft, or SINK_DEFINITION plus a definition. */
 #define PTD_SINK_DEFINITION 0x80000000u
@@ -23,7 +22,7 @@ struct ptd_heard {
 struct ptd_draft_definition {
     enum ptd_definition_kind kind;
     uint32_t flags, owner, line, end_line, reflects;
-    uint64_t checksum;
+    uint64_t checksum, plain;
 };
 
 struct ptd_bound {
@@ -33,6 +32,11 @@ struct ptd_bound {
 struct ptd_draft_import {
     uint32_t definition;
     struct ptd_import import;
+};
+
+struct ptd_draft_hint {
+    uint32_t definition;
+    struct ptd_hint hint;
 };
 
 struct ptd_survey_result {
@@ -46,6 +50,8 @@ struct ptd_survey_result {
     size_t bind_count, bind_cap;
     struct ptd_draft_import *imports;
     size_t import_count, import_cap;
+    struct ptd_draft_hint *hints; /* by definition */
+    size_t hint_count, hint_cap;
 };
 
 uint32_t ptd_survey_name(struct ptd_survey_result *r, const char *text, size_t len);

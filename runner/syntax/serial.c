@@ -6,7 +6,7 @@
 #include "syntax/names.h"
 
 /* Raised when the layout of the bytes changes; PTD_BLOCKS_VERSION is about what they mean. */
-#define LAYOUT 2
+#define LAYOUT 3
 
 /* The least that one item takes: five fields of a byte, and the checksum. */
 #define ITEM_MIN  (4 + 8)

@@ -4,97 +4,19 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
-#include "syntax/grammar.h"
-#include "syntax/tokens.h"
+#include "syntax/checksum.h"
 
-/* Below this the text itself is summed. */
-#define DEPTH_MAX 3000
-
-/* ---- checksums ---- */
-
-struct summing {
-    const struct ptd_survey *survey;
-    struct ptd_buf stream;
-    bool skip_defaults; /* default values belong to the function's block */
-};
-
-static void sum_node(struct summing *sum, TSTreeCursor *cursor, TSNode node, unsigned depth);
-
-static void sum_string(struct summing *sum, TSNode node)
+/* A lambda that shares its line with another has no block. */
+static bool has_block(const void *arg, TSNode lambda)
 {
-    bool plain = true;
-    for (uint32_t i = 0; i < ts_node_named_child_count(node) && plain; i++)
-        plain = strcmp(ts_node_type(ts_node_named_child(node, i)), "interpolation") != 0;
-    for (uint32_t i = 0; plain && i < ts_node_child_count(node); i++) {
-        TSNode child = ts_node_child(node, i);
-        const char *text = sum->survey->text + ts_node_start_byte(child);
-        size_t len = ts_node_end_byte(child) - ts_node_start_byte(child);
-        enum ptd_role role = ptd_grammar_role(ts_node_symbol(child));
-        if (role == PTD_ROLE_STRING_START)
-            ptd_tokens_string_start(&sum->stream, text, len);
-        else if (role == PTD_ROLE_STRING_CONTENT)
-            ptd_tokens_text(&sum->stream, text, len);
-    }
-    if (!plain)
-        ptd_tokens_text(&sum->stream, sum->survey->text + ts_node_start_byte(node),
-                        ts_node_end_byte(node) - ts_node_start_byte(node));
+    const struct ptd_survey *s = arg;
+    uint32_t draft = ptd_survey_draft_of(s, lambda);
+    return draft && !s->drafts->items[draft].fold;
 }
 
-/* What belongs to another definition or to a block. */
-static bool is_left_out(const struct summing *sum, const char *field, TSNode parent)
+static uint64_t checksum(const struct ptd_survey *s, TSNode node, unsigned without)
 {
-    enum ptd_node_kind around = ptd_node_kind(parent);
-    if (!field)
-        return false;
-    if (strcmp(field, "body") == 0 && around == PTD_NODE_FUNCTION)
-        return true;
-    if (strcmp(field, "body") == 0 && around == PTD_NODE_LAMBDA) {
-        uint32_t draft = ptd_survey_draft_of(sum->survey, parent);
-        return draft && !sum->survey->drafts->items[draft].fold;
-    }
-    return sum->skip_defaults && around == PTD_NODE_DEFAULT && strcmp(field, "value") == 0;
-}
-
-static void sum_inner(struct summing *sum, TSTreeCursor *cursor, TSNode node, unsigned depth)
-{
-    ptd_tokens_enter(&sum->stream, ptd_grammar_stamp(ts_node_symbol(node)));
-    if (ts_tree_cursor_goto_first_child(cursor)) {
-        do {
-            TSNode child = ts_tree_cursor_current_node(cursor);
-            if (!is_left_out(sum, ts_tree_cursor_current_field_name(cursor), node))
-                sum_node(sum, cursor, child, depth);
-        } while (ts_tree_cursor_goto_next_sibling(cursor));
-        ts_tree_cursor_goto_parent(cursor);
-    }
-    ptd_tokens_leave(&sum->stream);
-}
-
-static void sum_node(struct summing *sum, TSTreeCursor *cursor, TSNode node, unsigned depth)
-{
-    enum ptd_node_kind kind = ptd_node_kind(node);
-    const char *text = sum->survey->text + ts_node_start_byte(node);
-    size_t len = ts_node_end_byte(node) - ts_node_start_byte(node);
-    if (kind == PTD_NODE_COMMENT)
-        return;
-    if (kind == PTD_NODE_STRING)
-        sum_string(sum, node);
-    else if (ptd_grammar_role(ts_node_symbol(node)) == PTD_ROLE_NUMBER)
-        ptd_tokens_number(&sum->stream, text, len);
-    else if (depth == 0 || ts_node_child_count(node) == 0)
-        ptd_tokens_text(&sum->stream, text, len);
-    else
-        sum_inner(sum, cursor, node, depth - 1);
-}
-
-uint64_t ptd_survey_checksum(const struct ptd_survey *s, TSNode node, bool skip_defaults)
-{
-    struct summing sum = {.survey = s, .skip_defaults = skip_defaults};
-    TSTreeCursor cursor = ts_tree_cursor_new(node);
-    sum_node(&sum, &cursor, node, DEPTH_MAX);
-    ts_tree_cursor_delete(&cursor);
-    uint64_t result = ptd_hash64(sum.stream.data ? sum.stream.data : "", sum.stream.len);
-    ptd_buf_release(&sum.stream);
-    return result;
+    return ptd_checksum_node(s->text, node, without, has_block, s);
 }
 
 /* ---- statements ---- */
@@ -145,7 +67,7 @@ static void define_effect(struct ptd_survey *s, TSNode node, uint32_t owner)
     ptd_survey_note(s, PTD_DEFINITION_CALLS | PTD_DEFINITION_RISKY);
     bind_changed(s, node);
     ptd_survey_visit(s, node);
-    s->result->items[at].checksum = ptd_survey_checksum(s, node, false);
+    s->result->items[at].checksum = checksum(s, node, 0);
 }
 
 static void define_docstring(struct ptd_survey *s, TSNode node, uint32_t owner)
@@ -155,7 +77,8 @@ static void define_docstring(struct ptd_survey *s, TSNode node, uint32_t owner)
     r->binds = ptd_xgrow(r->binds, &r->bind_cap, r->bind_count + 1, sizeof(*r->binds));
     r->binds[r->bind_count++] =
         (struct ptd_bound){at, ptd_survey_name(r, "__doc__", strlen("__doc__"))};
-    r->items[at].checksum = ptd_survey_checksum(s, node, false);
+    ptd_survey_docstring(s, node);
+    r->items[at].checksum = checksum(s, node, 0);
 }
 
 /* `TypeVar("T")`, `Union[A, B]`: nobody has an instance of it. */
@@ -200,7 +123,7 @@ static void define_value(struct ptd_survey *s, TSNode node, uint32_t owner)
     struct ptd_draft_definition *d = &s->result->items[at];
     if (d->flags & PTD_DEFINITION_TYPES)
         forget_own_name(s, heard);
-    d->checksum = ptd_survey_checksum(s, node, false);
+    d->checksum = checksum(s, node, 0);
     bool augmented = ptd_node_kind(ts_node_named_child(node, 0)) == PTD_NODE_AUGMENTED;
     if ((d->flags & PTD_DEFINITION_STORES && !augmented) || s->changes_things)
         d->kind = PTD_DEFINES_EFFECT;
@@ -229,7 +152,7 @@ static void define_import(struct ptd_survey *s, TSNode node, uint32_t owner,
 {
     uint32_t at = begin(s, PTD_DEFINES_IMPORT, node, owner);
     ptd_survey_import(s, node, kind);
-    s->result->items[at].checksum = ptd_survey_checksum(s, node, false);
+    s->result->items[at].checksum = checksum(s, node, 0);
 }
 
 static void define_function(struct ptd_survey *s, TSNode node, TSNode whole, uint32_t owner)
@@ -239,8 +162,12 @@ static void define_function(struct ptd_survey *s, TSNode node, TSNode whole, uin
     uint32_t at = begin(s, PTD_DEFINES_FUNCTION, whole, owner);
     ptd_survey_visit_function(s, node, decorated ? whole : none);
     struct ptd_draft_definition *d = &s->result->items[at];
-    bool plain = !(d->flags & (PTD_DEFINITION_CALLS | PTD_DEFINITION_DECORATED));
-    d->checksum = ptd_survey_checksum(s, whole, plain);
+    unsigned without = d->flags & (PTD_DEFINITION_CALLS | PTD_DEFINITION_DECORATED)
+                           ? 0
+                           : PTD_WITHOUT_DEFAULTS; /* they belong to the function's block */
+    d->plain = d->checksum = checksum(s, whole, without | PTD_WITHOUT_TYPES);
+    if (ptd_survey_hints(s, node))
+        d->checksum = checksum(s, whole, without);
 }
 
 static uint64_t class_checksum(const struct ptd_survey *s, TSNode node, TSNode whole)
@@ -249,17 +176,17 @@ static uint64_t class_checksum(const struct ptd_survey *s, TSNode node, TSNode w
     TSNode name = ptd_survey_field(node, "name"), bases = ptd_survey_field(node, "superclasses");
     TSNode types = ptd_survey_field(node, "type_parameters");
     if (!ts_node_is_null(name))
-        sums[0] = ptd_survey_checksum(s, name, false);
+        sums[0] = checksum(s, name, 0);
     if (!ts_node_is_null(bases))
-        sums[1] = ptd_survey_checksum(s, bases, false);
+        sums[1] = checksum(s, bases, 0);
     if (!ts_node_is_null(types))
-        sums[2] = ptd_survey_checksum(s, types, false);
+        sums[2] = checksum(s, types, 0);
     uint64_t all = ptd_hash64(sums, sizeof(sums));
     for (uint32_t i = 0; i < ts_node_named_child_count(whole); i++) {
         TSNode child = ts_node_named_child(whole, i);
         if (ptd_node_kind(child) != PTD_NODE_DECORATOR)
             continue;
-        const uint64_t pair[] = {all, ptd_survey_checksum(s, child, false)};
+        const uint64_t pair[] = {all, checksum(s, child, 0)};
         all = ptd_hash64(pair, sizeof(pair));
     }
     return all;
@@ -330,7 +257,7 @@ static void define_branches(struct ptd_survey *s, TSNode node, uint32_t owner)
     ptd_survey_note(s, types ? PTD_DEFINITION_TYPES : PTD_DEFINITION_RISKY);
     ptd_survey_visit(s, node);
     struct ptd_draft_definition *d = &s->result->items[at];
-    d->checksum = ptd_survey_checksum(s, node, false);
+    d->checksum = checksum(s, node, 0);
     if (d->flags & PTD_DEFINITION_STORES || s->changes_things)
         d->kind = PTD_DEFINES_EFFECT;
 }

@@ -22,6 +22,7 @@ struct ptd_survey {
     bool type_checking;    /* TYPE_CHECKING is that of typing */
     TSNode typing;         /* what typing is imported as, or a null node */
     bool in_types;         /* nothing of what is visited runs */
+    bool in_hint;          /* in an annotation of a header that is a definition, and evaluated */
     unsigned depth;
     bool bad; /* nested too deeply */
 };
@@ -36,7 +37,11 @@ void ptd_survey_visit(struct ptd_survey *s, TSNode node);
 /* The parts of a definition: decorators, and a function's or class's header. */
 void ptd_survey_visit_decorators(struct ptd_survey *s, TSNode decorated);
 void ptd_survey_visit_function(struct ptd_survey *s, TSNode node, TSNode decorated);
+/* Notes what evaluating the annotations of a FUNCTION does, and whether it has any. */
+bool ptd_survey_hints(struct ptd_survey *s, TSNode function);
 void ptd_survey_visit_class_header(struct ptd_survey *s, TSNode node);
+/* A text that stands for itself. */
+void ptd_survey_docstring(struct ptd_survey *s, TSNode node);
 /* Binds what is assigned to. */
 void ptd_survey_bind(struct ptd_survey *s, TSNode target);
 void ptd_survey_bind_name(struct ptd_survey *s, TSNode identifier);
@@ -52,8 +57,5 @@ uint32_t ptd_survey_draft_of(const struct ptd_survey *s, TSNode node);
 
 /* Flags of the current definition, when the code is its own and not that of a function in it. */
 void ptd_survey_note(struct ptd_survey *s, uint32_t flags);
-
-/* Checksum of a definition's tokens. */
-uint64_t ptd_survey_checksum(const struct ptd_survey *s, TSNode node, bool skip_defaults);
 
 #endif

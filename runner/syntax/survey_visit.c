@@ -57,6 +57,8 @@ static void hear(struct ptd_survey *s, uint32_t name, uint32_t how)
 {
     if (s->in_types)
         how = PTD_MENTION_TYPE;
+    else if (s->in_hint && s->draft == 0)
+        how |= PTD_MENTION_HINT;
     if (s->draft)
         ptd_survey_hear(s->result, s->draft, name, how);
     else if (s->definition != PTD_NO_DEFINITION)
@@ -207,10 +209,13 @@ void ptd_survey_bind(struct ptd_survey *s, TSNode target)
 
 static void visit_type(struct ptd_survey *s, TSNode type)
 {
-    bool outer = s->in_types;
+    bool types = s->in_types, hint = s->in_hint;
     s->in_types |= s->lazy_types;
+    s->in_hint = s->draft == 0 && s->definition != PTD_NO_DEFINITION &&
+                 s->result->items[s->definition].kind == PTD_DEFINES_FUNCTION;
     ptd_survey_visit(s, type);
-    s->in_types = outer;
+    s->in_types = types;
+    s->in_hint = hint;
 }
 
 static void visit_assignment(struct ptd_survey *s, TSNode node, bool augmented)
@@ -332,6 +337,36 @@ static void hear_word(struct ptd_survey *s, const char *text, size_t len)
     hear(s, ptd_survey_name(s->result, word, len), PTD_MENTION_STRING);
 }
 
+/* Code in a text, for another process: who reads annotations there counts as if named here. */
+static void hear_readers(struct ptd_survey *s, const char *text, size_t len)
+{
+    static const struct {
+        const char *text, *name;
+    } readers[] = {
+        {"__annotations__", "__annotations__"},
+        {"get_type_hints", "get_type_hints"},
+        {"get_annotations", "get_annotations"},
+        {"signature(", "signature"},
+        {"Signature.", "Signature"},
+        {"getfullargspec", "getfullargspec"},
+        {"pydoc", "pydoc"},
+        {"help(", "pydoc"},
+    };
+    for (size_t i = 0; i < sizeof(readers) / sizeof(*readers); i++)
+        if (memmem(text, len, readers[i].text, strlen(readers[i].text)))
+            hear(s, ptd_survey_name(s->result, readers[i].name, strlen(readers[i].name)),
+                 PTD_MENTION_STRING);
+}
+
+/* Its examples are run by doctest. */
+void ptd_survey_docstring(struct ptd_survey *s, TSNode node)
+{
+    const char *text = s->text + ts_node_start_byte(node);
+    size_t len = ts_node_end_byte(node) - ts_node_start_byte(node);
+    if (memmem(text, len, ">>>", strlen(">>>")))
+        hear_readers(s, text, len);
+}
+
 static void visit_string(struct ptd_survey *s, TSNode node)
 {
     for (uint32_t i = 0; i < ts_node_named_child_count(node); i++) {
@@ -345,8 +380,10 @@ static void visit_string(struct ptd_survey *s, TSNode node)
             continue;
         const char *text = s->text + ts_node_start_byte(child);
         size_t len = ts_node_end_byte(child) - ts_node_start_byte(child);
-        if (!is_names(text, len))
+        if (!is_names(text, len)) {
+            hear_readers(s, text, len);
             continue;
+        }
         for (size_t from = 0, to; from < len; from = to + 1) {
             for (to = from; to < len && (is_word(text[to]) || (to > from && text[to] == '-'));)
                 to++;
@@ -757,8 +794,10 @@ static void visit_if(struct ptd_survey *s, TSNode node, TSTreeCursor *cursor)
 static void visit_statement_expression(struct ptd_survey *s, TSTreeCursor *cursor, TSNode node)
 {
     TSNode first = ts_node_named_child(node, 0);
-    if (!ts_node_is_null(first) && ts_node_named_child_count(node) == 1 && is_plain_string(first))
-        return; /* a docstring is no name */
+    if (!ts_node_is_null(first) && ts_node_named_child_count(node) == 1 && is_plain_string(first)) {
+        ptd_survey_docstring(s, first); /* no name */
+        return;
+    }
     visit_children(s, cursor);
 }
 

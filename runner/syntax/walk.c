@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "syntax/checksum.h"
 #include "syntax/grammar.h"
 #include "syntax/limits.h"
 #include "syntax/survey.h"
@@ -34,6 +35,7 @@ struct level {
     uint32_t name_len;
     size_t header;     /* definitions: where their header begins in the owner's stream */
     size_t prefix_len; /* length of the prefix around */
+    TSNode node;
 };
 
 struct walk {
@@ -159,13 +161,44 @@ static void push_prefix(struct walk *w, const struct level *l)
     ptd_buf_adds(&w->prefix, ".<locals>.");
 }
 
+/* Bodies of lambdas are drafts of their own. */
+static bool is_apart(const void *arg, TSNode lambda)
+{
+    (void)arg;
+    (void)lambda;
+    return true;
+}
+
+/* Whether a function at the top of the levels is a definition of its own (syntax/definitions.h):
+ * nothing but classes is around it. */
+static bool is_definition(const struct walk *w)
+{
+    if (w->levels[w->depth - 1].role != PTD_ROLE_FUNCTION || w->levels[w->depth - 1].owner != 0)
+        return false;
+    for (size_t i = 1; i + 1 < w->depth; i++) {
+        enum ptd_role role = w->levels[i].role;
+        if (role != PTD_ROLE_CLASS && role != PTD_ROLE_SUITE && role != PTD_ROLE_DECORATED)
+            return false;
+    }
+    return true;
+}
+
+/* The header of a function is part of its block. Annotations are only where no definition has them:
+ * running the function does nothing with them. */
+static uint64_t sum_header(struct walk *w, const struct level *l)
+{
+    const struct ptd_buf *around = stream(w);
+    if (is_definition(w))
+        return ptd_checksum_node(w->text, l->node, PTD_WITHOUT_TYPES, is_apart, NULL);
+    return ptd_hash64(around->data + l->header, around->len - l->header);
+}
+
 /* From here on the tokens are the definition's own. */
 static void begin_body(struct walk *w, struct level *l)
 {
     l->in_body = true;
     if (l->draft != NONE) {
-        const struct ptd_buf *around = stream(w);
-        uint64_t header = ptd_hash64(around->data + l->header, around->len - l->header);
+        uint64_t header = sum_header(w, l);
         w->owner = l->draft;
         ptd_tokens_digest(stream(w), header);
         if (++w->nesting > NESTING_MAX)
@@ -382,7 +415,8 @@ static bool is_leaf(TSNode node, enum ptd_role role)
 static bool enter(struct walk *w, TSNode node)
 {
     TSSymbol symbol = ts_node_symbol(node);
-    struct level level = {.role = ptd_grammar_role(symbol), .start = ts_node_start_byte(node)};
+    struct level level = {
+        .role = ptd_grammar_role(symbol), .start = ts_node_start_byte(node), .node = node};
     take_gap(w, level.start);
     if (level.role == PTD_ROLE_SKIP) {
         w->pos = ts_node_end_byte(node);

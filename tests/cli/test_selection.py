@@ -51,7 +51,8 @@ MODULE_LEVEL = {
     "new import": ([], "RATE = 20", "import math\nRATE = 20"),
     "decorator": (USERS_OF_TAX, "def tax", "@(lambda f: f)\ndef tax"),
     "default value": (USERS_OF_TAX, "def tax(net)", "def tax(net, rate=RATE)"),
-    "annotation": (USERS_OF_TAX, "def tax(net)", "def tax(net: 'int')"),
+    "annotation": ([], "def tax(net)", "def tax(net: 'int')"),
+    "annotation that may do something": (USERS_OF_TAX, "def tax(net)", "def tax(net: [int])"),
     "name added that overrides": (
         USERS_OF_TAX,
         "def discount",

@@ -191,7 +191,9 @@ def test_comments_do_not_matter(a, b):
 def test_a_new_file_that_could_be_imported_instead(a, b):
     for machine in (a, b):
         machine.replace(
-            "test_prices.py", "import prices, pytest", "import prices, pytest, colorsys"
+            "test_prices.py",
+            "import prices, pytest",
+            "import prices, pytest, colorsys\nprint(colorsys.__name__)",
         )
     assert len(a.record().names) == 5
     c, d = b.copy(b.folder.parent / "c"), b.copy(b.folder.parent / "d")

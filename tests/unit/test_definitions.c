@@ -330,12 +330,166 @@ static void checksums(void **state)
     assert_false(same_sum("@a\nclass C: pass\n", "@b\nclass C: pass\n"));
 }
 
+/* Whether two functions differ, and whether they do without their annotations. */
+static bool same_function(const char *a, const char *b, bool *plain)
+{
+    struct source x = parse(a), y = parse(b);
+    bool same = item(&x, 0)->checksum == item(&y, 0)->checksum;
+    *plain = item(&x, 0)->plain == item(&y, 0)->plain;
+    release(&x);
+    release(&y);
+    return same;
+}
+
+static void functions_without_annotations(void **state)
+{
+    (void)state;
+    static const char *const equal[] = {
+        "def f(a, *b, c=1, **d): pass\n",
+        "def f(a: A, *b, c=1, **d): pass\n",
+        "def f(a: A, *b: B, c: C = 1, **d: D) -> E: pass\n",
+        "def f(a: 'A', *b, c: (C) = 1, **d) -> None: return 1\n",
+        "def f(a, # c\n *b, c: C[3]=1, **d): pass\n",
+    };
+    static const char *const other[] = {
+        "def g(a, *b, c=1, **d): pass\n",
+        "def f(a, *b, c, **d): pass\n",
+        "def f(a, **b): pass\n",
+        "async def f(a, *b, c=1, **d): pass\n",
+        "def f(a, b, c=1, **d): pass\n",
+        "def f(a, *, c=1, **d): pass\n",
+        "def f[A](a, *b, c=1, **d): pass\n",
+        "@a\ndef f(a, *b, c=1, **d): pass\n",
+    };
+    bool plain;
+    for (size_t i = 1; i < sizeof(equal) / sizeof(*equal); i++) {
+        assert_false(same_function(equal[0], equal[i], &plain));
+        assert_true(plain);
+        assert_true(same_function(equal[i], equal[i], &plain));
+    }
+    for (size_t i = 0; i < sizeof(other) / sizeof(*other); i++) {
+        assert_false(same_function(equal[0], other[i], &plain));
+        assert_false(plain);
+    }
+    assert_false(same_function("@a\ndef f(a: A = 1): pass\n", "@a\ndef f(a=2): pass\n", &plain));
+    assert_false(plain);
+    /* Nowhere else is summed what two lambdas on one line do. */
+    assert_false(same_function("def f(a=lambda: 1, b=lambda: 2): pass\n",
+                               "def f(a=lambda: 1, b=lambda: 3): pass\n", &plain));
+}
+
+/* What evaluating the annotations of a header does, in words, sorted as in the source. */
+static void assert_hints(const char *header, const char *expected)
+{
+    static const char *const uses[] = {"whole", "argument", "operand", "base", "union", "other"};
+    static const char *const shapes[] = {"", " list", " dots first", " dots last", " constants"};
+    struct ptd_buf got = PTD_BUF_INIT;
+    struct source s = parse(header);
+    const struct ptd_definition *d = item(&s, s.definitions.count - 1);
+    ptd_buf_adds(&got, "");
+    for (size_t i = 0; i < d->hint_count; i++) {
+        const struct ptd_hint *h = &d->hints[i];
+        ptd_buf_addf(&got, "%s%s", i ? "; " : "", uses[h->use]);
+        if (h->name != PTD_NO_NAME)
+            ptd_buf_addf(&got, " %s", s.definitions.names[h->name]);
+        if (h->use == PTD_HINT_BASE)
+            ptd_buf_addf(&got, " %u%s in %s", h->count, shapes[h->shape], uses[h->result]);
+    }
+    if (strcmp(got.data, expected) != 0)
+        fail_msg("%s: %s, not %s", header, got.data, expected);
+    ptd_buf_release(&got);
+    release(&s);
+}
+
+static void annotations_are_taken_apart(void **state)
+{
+    (void)state;
+    assert_hints("def f(a, b=1): pass\n", "");
+    assert_hints("def f(a: int, b: 'any text' = 1, *c: None) -> t.A: pass\n",
+                 "whole t.A; whole int");
+    assert_hints("def f(a: 1, b: ..., c: True, d: (A)): pass\n", "whole A");
+    assert_hints("def f(a: List[A]): pass\n", "argument A; base List 1 in whole");
+    assert_hints("def f(a: t.Dict[str, List['a.B']]): pass\n",
+                 "argument str; base List 1 in argument; base t.Dict 2 in whole");
+    assert_hints("def f(a: C[[A, 'B'], None], b: C[..., A], c: T[A, ...]): pass\n",
+                 "argument A; base C 2 list in whole; base C 2 dots first in whole; "
+                 "base T 2 dots last in whole");
+    assert_hints("def f(a: Literal['a b', -1, None], b: Literal['a']): pass\n",
+                 "base Literal 3 constants in whole; base Literal 1 in whole");
+    assert_hints("def f(a: A | None, b: a.B | list[C] | None): pass\n",
+                 "union; operand A; operand a.B; argument C; base list 1 in operand");
+    static const char *const others[] = {
+        "None | None",   "A + B",  "f()",      "a.b().c", "lambda: 1", "[A]",      "(A, B)",
+        "A if B else C", "f'{a}'", "b'a'",     "'\\x'",   "0777",      "1.5",      "-1",
+        "{A}",           "not A",  "(a := B)", "a . b",   "await",     "\xc3\xa4",
+    };
+    for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+        struct ptd_buf text = PTD_BUF_INIT;
+        ptd_buf_addf(&text, "def f(x: %s): pass\n", others[i]);
+        assert_hints(text.data, "other");
+        ptd_buf_release(&text);
+    }
+    assert_hints("def f(x: A['a b']): pass\n", "base A 1 constants in whole");
+    assert_hints("def f(x: A['if', B]): pass\n", "other; argument B; base A 2 in whole");
+    assert_hints("def f(x: A['']): pass\n", "base A 1 constants in whole");
+    assert_hints("def f(x: A[B, 3]): pass\n", "argument B; other; base A 2 in whole");
+    assert_hints("def f(x: A[1:2]): pass\n", "other; base A 1 in whole");
+    assert_hints("def f(*x: *A): pass\n", "other");
+    assert_hints("def f(x: 'A' | B): pass\n", "union; other; operand B");
+    /* Kept as text, it is compiled only. */
+    assert_hints("from __future__ import annotations\ndef f(x: A['a b'], y: a.B | 'C'): pass\n",
+                 "");
+    assert_hints("from __future__ import annotations\ndef f(x: (a := B)): pass\n", "other");
+    assert_hints("from __future__ import annotations\ndef f(x: List[(yield)]): pass\n", "other");
+    assert_hints("from __future__ import annotations\ndef f(x: '\\x'): pass\n", "other");
+}
+
+static void hints_are_told_from_other_mentions(void **state)
+{
+    (void)state;
+    const uint32_t value = PTD_MENTION_NAME | PTD_MENTION_VALUE;
+    struct source s = parse("def f(a: A, b: B = B, c: m.C = 1) -> 'D':\n    return E\n"
+                            "class K:\n    def g(a: A): return A\n"
+                            "def h():\n    global G\n    def i(a: A): pass\n"
+                            "if a:\n    def j(a: A): pass\n"
+                            "v: A = 1\n");
+    assert_int_equal(how(&s, &item(&s, 0)->mentions, "A"), value | PTD_MENTION_HINT);
+    assert_int_equal(block_how(&s, "f", "A"), value | PTD_MENTION_HINT);
+    assert_int_equal(how(&s, &item(&s, 0)->mentions, "B"), value);
+    assert_int_equal(how(&s, &item(&s, 0)->mentions, "m"), PTD_MENTION_NAME | PTD_MENTION_HINT);
+    assert_int_equal(how(&s, &item(&s, 0)->mentions, "C"),
+                     PTD_MENTION_ATTRIBUTE | PTD_MENTION_HINT);
+    assert_int_equal(block_how(&s, "f", "D"), PTD_MENTION_STRING | PTD_MENTION_HINT);
+    assert_int_equal(block_how(&s, "K.g", "A") & PTD_MENTION_HINT, 0);
+    assert_int_equal(how(&s, &item(&s, 2)->mentions, "A"), value | PTD_MENTION_HINT);
+    assert_true(block_how(&s, "h", "G") & PTD_MENTION_GLOBAL);
+    assert_int_equal(block_how(&s, "h", "A") & PTD_MENTION_HINT, 0);
+    assert_int_equal(block_how(&s, "j", "A") & PTD_MENTION_HINT, 0);
+    assert_int_equal(how(&s, &item(&s, 5)->mentions, "A") & PTD_MENTION_HINT, 0);
+    release(&s);
+}
+
+/* A program in a text is no name, but may read annotations. */
+static void readers_in_texts(void **state)
+{
+    (void)state;
+    struct source s = parse("def f():\n    run('import m; help(m.f)')\n"
+                            "def g():\n    return 'print(m.f.__annotations__, x)'\n"
+                            "def h():\n    'text with pydoc and so on'\n"
+                            "def i():\n    'text'\n    \"\"\"\n    >>> help(i)\n    \"\"\"\n");
+    assert_int_equal(block_how(&s, "f", "pydoc"), PTD_MENTION_STRING);
+    assert_int_equal(block_how(&s, "g", "__annotations__"), PTD_MENTION_STRING);
+    assert_int_equal(block_how(&s, "h", "pydoc"), 0);
+    assert_int_equal(block_how(&s, "i", "pydoc"), PTD_MENTION_STRING);
+    release(&s);
+}
+
 static void damaged_bytes_are_refused(void **state)
 {
     (void)state;
     struct ptd_blocks blocks;
     struct ptd_definitions d;
-    const char *text = "import a\nclass C:\n    x = f('y')\ndef g(): return C.x\n";
+    const char *text = "import a\nclass C:\n    x = f('y')\ndef g(a: A[B] | c.D): return C.x\n";
     ptd_blocks_parse(text, strlen(text), &blocks);
     char *data = blocks.definitions.data;
     for (size_t len = 0; len < blocks.definitions.len; len++)
@@ -383,6 +537,10 @@ int main(void)
         cmocka_unit_test(changes_bind_what_they_change),
         cmocka_unit_test(flags_of_definitions),
         cmocka_unit_test(checksums),
+        cmocka_unit_test(functions_without_annotations),
+        cmocka_unit_test(annotations_are_taken_apart),
+        cmocka_unit_test(hints_are_told_from_other_mentions),
+        cmocka_unit_test(readers_in_texts),
         cmocka_unit_test(damaged_bytes_are_refused),
         cmocka_unit_test(nothing_is_known_of_broken_sources),
     };
