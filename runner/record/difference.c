@@ -169,7 +169,7 @@ static bool is_same(struct ptd_namespace *ns, uint32_t module, const struct ptd_
     if (a->checksum == b->checksum)
         return true;
     return a->kind == PTD_DEFINES_FUNCTION && a->plain == b->plain && !ns->hints_read &&
-           !is_looked_at(now, b) && ptd_hints_hold(ns, module, now, after, old);
+           !is_looked_at(now, b) && ptd_hints_hold(ns, module, now, after, old, before);
 }
 
 void ptd_difference_find(struct ptd_namespace *ns, uint32_t module,

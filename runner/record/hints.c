@@ -369,13 +369,23 @@ static bool is_harmless(struct place *p, const struct ptd_hint *h)
     }
 }
 
+/* Whether the same function had the name in the same place, whatever that is. */
+static bool was_there(const struct place *p, uint32_t before, const struct ptd_hint *hint)
+{
+    const struct ptd_definition *d = &p->old->defs.items[before];
+    for (size_t i = 0; hint->use < PTD_HINT_BASE && i < d->hint_count; i++)
+        if (d->hints[i].use < PTD_HINT_BASE && is_same(p, hint, &d->hints[i]))
+            return true;
+    return false;
+}
+
 bool ptd_hints_hold(struct ptd_namespace *ns, uint32_t module, const struct ptd_ns_version *now,
-                    uint32_t function, const struct ptd_ns_version *old)
+                    uint32_t function, const struct ptd_ns_version *old, uint32_t before)
 {
     struct place p = {ns, module, now, function, old};
     const struct ptd_definition *d = &now->defs.items[function];
     for (size_t i = 0; i < d->hint_count; i++)
-        if (!is_harmless(&p, &d->hints[i]))
+        if (!was_there(&p, before, &d->hints[i]) && !is_harmless(&p, &d->hints[i]))
             return false;
     return true;
 }

@@ -12,12 +12,13 @@
 
 /*
  * True when the annotations of a FUNCTION of the module's present version certainly can be
- * evaluated, and nothing comes of it: constants, types that are known, classes of the project, and
- * with `old` (an earlier version of the module that was imported, or NULL) what was evaluated there
- * in the same place. `old` says nothing of names that have changed since: ask again about these.
+ * evaluated, and nothing comes of it: constants, types that are known, classes of the project, what
+ * was evaluated in the same place of `old`, an earlier version of the module that was imported, and
+ * names that `before`, the same function there, had in the same place. This says nothing of names
+ * that have changed since: ask again about these.
  */
 bool ptd_hints_hold(struct ptd_namespace *ns, uint32_t module, const struct ptd_ns_version *now,
-                    uint32_t function, const struct ptd_ns_version *old);
+                    uint32_t function, const struct ptd_ns_version *old, uint32_t before);
 
 /*
  * What a name (of the namespace) stands for has changed: whether the annotations of a FUNCTION that

@@ -24,6 +24,13 @@ def function(a, b=2, *rest, **more):
     return (a, b, rest, more)
 
 
+T = typing.TypeVar("T")
+
+
+def generic(a: T, b: List[T]) -> T:
+    return b
+
+
 def hinted(a: "float", b: List[Known], c: rest.Known = None) -> Tuple[int, int]:
     return (a, b, c)
 
@@ -77,6 +84,10 @@ import lib
 
 def test_function():
     assert lib.function(1) == (1, 2, (), {})
+
+
+def test_generic():
+    assert lib.generic(1, 2) == 2
 
 
 def test_hinted():
@@ -134,6 +145,8 @@ HARMLESS = {
     "callable": ("**more):", "**more) -> typing.Callable[[Known, int], None]:", "function"),
     "literal": ("**more):", "**more) -> typing.Literal['a b', 1]:", "function"),
     "changed": ('"float"', "int", "hinted"),
+    "beside a variable": ("(a: T, b: List[T]) -> T", "(a: T, b: List[T]) -> int", "generic"),
+    "variable elsewhere": ("(a: T, b: List[T])", "(a: T, b: typing.Dict[str, T])", "generic"),
     "removed": (") -> Tuple[int, int]", ")", "hinted"),
     "decorated": ("def decorated(a)", "def decorated(a: int)", "decorated"),
     "async": ("def waits(a)", "def waits(a: int) -> int", "waits"),
@@ -169,6 +182,7 @@ DOUBTFUL = {
     "special form": ("def function(a,", "def function(a: List[typing.Union],", "function"),
     "call": ("def function(a,", "def function(a: decorate(int),", "function"),
     "assignment": ("def function(a,", "def function(a: (b := 3),", "function"),
+    "variable of another": ("def function(a,", "def function(a: T,", "function"),
     "number inside": ("def function(a,", "def function(a: List[3],", "function"),
 }
 
