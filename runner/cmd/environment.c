@@ -136,7 +136,7 @@ static char *use_answer(char *answer, const char *look, const char *root,
                         struct ptd_environment *out)
 {
     char text[33];
-    char *folders = strchr(answer, '\n');
+    char *folders = answer ? strchr(answer, '\n') : NULL;
     if (!folders)
         PTD_BUG("an answer without a line was believed");
     *folders++ = '\0';
