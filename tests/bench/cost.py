@@ -2,9 +2,10 @@
 """What recording costs: user CPU of a full recorded run against plain pytest, in paired runs.
 
 One round runs plain pytest and every selector once, in turn; the ratio is taken within the round,
-and the median over the rounds is reported, per project and over all of them. CPU is that of the
-whole process tree. `pyt-diff, first` starts without any records, `pyt-diff` has them and is forced
-to run everything; the others start without records, as their first run does.
+and the median over the rounds is reported, per project and for all of them together, whose times
+are added up round by round. CPU is that of the whole process tree. `pyt-diff, first` starts without
+any records, `pyt-diff` has them and is forced to run everything; the others start without records,
+as their first run does.
 """
 
 import argparse
@@ -91,6 +92,12 @@ def ratio(pairs):
     return statistics.median(user / base for base, user in pairs)
 
 
+def together(results, name):
+    """The rounds of all projects as one: in each, the sums over the projects."""
+    rounds = zip(*(times[name] for times in results.values() if times.get(name)))
+    return [tuple(map(sum, zip(*pairs))) for pairs in rounds]
+
+
 def cell(pairs):
     return "%.3f" % ratio(pairs) if pairs else "-"
 
@@ -107,12 +114,7 @@ def report(python, results):
         ratios = [ratio(times[name]) for times in results.values() if times.get(name)]
         overall.append("%.3f" % statistics.median(ratios) if ratios else "-")
     rows.append(["median of the projects", ""] + overall)
-    totals = []
-    for name in others:
-        pairs = [pair for times in results.values() for pair in times.get(name, [])]
-        base = sum(pair[0] for pair in pairs)
-        totals.append("%.3f" % (sum(pair[1] for pair in pairs) / base) if base else "-")
-    rows.append(["sum over all", ""] + totals)
+    rows.append(["all together", ""] + [cell(together(results, name)) for name in others])
     print("\nPython %s: user CPU against plain pytest" % python)
     runs.print_table(["project", "plain"] + others, rows)
 
